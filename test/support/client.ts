@@ -1,0 +1,307 @@
+// A raw client of the V2 protocol: writes literal bytes, reads frames one by one, sees heartbeats and the close.
+// It hides nothing: no automatic NOP, no automatic FIN, no reconnect. Every wait has a deadline.
+
+import { connect, type Socket } from 'node:net';
+
+import { type Bytes, command, toBuffer } from './bytes.js';
+import { within } from './eventually.js';
+
+export const FrameType = { response: 0, error: 1, message: 2 } as const;
+
+export const HEARTBEAT = '_heartbeat_';
+
+const WAIT_MS = 8_000;
+const HEADER_BYTES = 8;
+const RECEIVED_KEPT_BYTES = 65_536;
+
+/** size(4) type(4) data(size - 4), all big-endian. `atMs` is the arrival on the monotonic clock. */
+export interface Frame {
+  readonly type: number;
+  readonly data: Buffer;
+  readonly atMs: number;
+}
+
+/** Data of a message frame: timestamp(8) attempts(2) id(16) body. */
+export interface Message {
+  readonly timestampNs: bigint;
+  readonly attempts: number;
+  readonly id: string;
+  readonly body: Buffer;
+  readonly atMs: number;
+}
+
+export type CloseReason = 'end' | 'reset' | 'open';
+
+export function decodeMessage(frame: Frame): Message {
+  if (frame.type !== FrameType.message) throw new Error(`expected a message, got ${describeFrame(frame)}`);
+  return {
+    timestampNs: frame.data.readBigInt64BE(0),
+    attempts: frame.data.readUInt16BE(8),
+    id: frame.data.toString('latin1', 10, 26),
+    body: frame.data.subarray(26),
+    atMs: frame.atMs,
+  };
+}
+
+export function describeFrame(frame: Frame): string {
+  const names = ['response', 'error', 'message'];
+  return `${names[frame.type] ?? `type ${frame.type}`} «${frame.data.toString('latin1', 0, 200)}»`;
+}
+
+export class Client {
+  readonly #socket: Socket;
+  #pending: Buffer = Buffer.alloc(0);
+  #frames: Frame[] = [];
+  #received: Buffer = Buffer.alloc(0);
+  #waiters = new Set<() => void>();
+  #closeReason: CloseReason = 'open';
+  #lastByteAtMs = 0;
+  #closedAtMs = 0;
+  /** Arrival times of all heartbeats so far. */
+  readonly heartbeatsAtMs: number[] = [];
+
+  private constructor(socket: Socket) {
+    this.#socket = socket;
+    socket.setNoDelay(true);
+    socket.on('data', (chunk) => this.#onData(chunk));
+    socket.on('end', () => this.#onClose('end'));
+    socket.on('error', () => this.#onClose('reset'));
+    socket.on('close', () => this.#onClose('end'));
+  }
+
+  /** Connects; sends the magic unless told otherwise. */
+  static async connect(port: number, options: { magic?: Bytes } = {}): Promise<Client> {
+    const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+    await within(
+      new Promise<void>((resolve, reject) => {
+        socket.once('connect', resolve);
+        socket.once('error', reject);
+      }),
+      WAIT_MS,
+      `connecting to ${port}`,
+    );
+    const client = new Client(socket);
+    client.write(options.magic ?? '  V2');
+    return client;
+  }
+
+  // --- sending
+
+  write(bytes: Bytes): void {
+    const buffer = toBuffer(bytes);
+    if (buffer.length > 0) this.#socket.write(buffer);
+  }
+
+  /** Writes a command line, and the sized body if there is one. */
+  command(line: string, body?: Bytes): void {
+    this.write(command(line, body));
+  }
+
+  /** One write per byte, each in its own turn of the event loop. Stops early when the server closes. */
+  async writeByteByByte(bytes: Bytes): Promise<void> {
+    for (const byte of toBuffer(bytes)) {
+      if (this.#closeReason !== 'open') return;
+      this.#socket.write(Buffer.of(byte));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
+  /** Bytes that the kernel has not taken yet: grows when the server stops reading. */
+  get unsentBytes(): number {
+    return this.#socket.writableLength;
+  }
+
+  /** Ends the sending direction only. */
+  halfClose(): void {
+    this.#socket.end();
+  }
+
+  // --- receiving
+
+  /** The next frame, heartbeats included. */
+  async nextFrame(deadlineMs = WAIT_MS): Promise<Frame> {
+    await this.#until(() => this.#frames.length > 0 || this.#closeReason !== 'open', deadlineMs, 'a frame');
+    const frame = this.#frames.shift();
+    if (frame === undefined) throw new Error(`expected a frame, the connection is closed (${this.#closeReason})`);
+    return frame;
+  }
+
+  /** The next frame that is not a heartbeat. */
+  async nextReply(deadlineMs = WAIT_MS): Promise<Frame> {
+    const end = performance.now() + deadlineMs;
+    for (;;) {
+      const frame = await this.nextFrame(Math.max(1, end - performance.now()));
+      if (frame.type !== FrameType.response || frame.data.toString('latin1') !== HEARTBEAT) return frame;
+    }
+  }
+
+  async nextMessage(deadlineMs = WAIT_MS): Promise<Message> {
+    return decodeMessage(await this.nextReply(deadlineMs));
+  }
+
+  async nextMessages(count: number, deadlineMs = WAIT_MS): Promise<Message[]> {
+    const messages: Message[] = [];
+    while (messages.length < count) messages.push(await this.nextMessage(deadlineMs));
+    return messages;
+  }
+
+  /** The text of the next response frame; an error or a message frame fails. */
+  async nextResponse(deadlineMs = WAIT_MS): Promise<string> {
+    const frame = await this.nextReply(deadlineMs);
+    if (frame.type !== FrameType.response) throw new Error(`expected a response, got ${describeFrame(frame)}`);
+    return frame.data.toString('latin1');
+  }
+
+  /** The text of the next error frame, byte by byte (latin1). */
+  async nextError(deadlineMs = WAIT_MS): Promise<string> {
+    const frame = await this.nextReply(deadlineMs);
+    if (frame.type !== FrameType.error) throw new Error(`expected an error, got ${describeFrame(frame)}`);
+    return frame.data.toString('latin1');
+  }
+
+  async expectOk(deadlineMs = WAIT_MS): Promise<void> {
+    const text = await this.nextResponse(deadlineMs);
+    if (text !== 'OK') throw new Error(`expected OK, got «${text}»`);
+  }
+
+  /** Waits until the server has closed its direction; frames received before stay readable. */
+  async closed(deadlineMs = WAIT_MS): Promise<CloseReason> {
+    await this.#until(() => this.#closeReason !== 'open', deadlineMs, 'the close');
+    return this.#closeReason;
+  }
+
+  /**
+   * Proves that nothing but heartbeats was sent up to now: a harmless command is answered in order, so whatever the
+   * server had to say to earlier commands would have arrived before. Fails on any other frame.
+   */
+  async expectQuiet(): Promise<void> {
+    this.command('PUB quiet-check#ephemeral', '.');
+    await this.expectOk();
+  }
+
+  /** Frames that are here already. */
+  get waitingFrames(): readonly Frame[] {
+    return this.#frames;
+  }
+
+  /** The raw bytes received so far, for literal comparison; recording ends after the first 64 KiB. */
+  get receivedBytes(): Buffer {
+    return this.#received;
+  }
+
+  get isOpen(): boolean {
+    return this.#closeReason === 'open';
+  }
+
+  get closedAtMs(): number {
+    return this.#closedAtMs;
+  }
+
+  get lastByteAtMs(): number {
+    return this.#lastByteAtMs;
+  }
+
+  stopReading(): void {
+    this.#socket.pause();
+  }
+
+  resumeReading(): void {
+    this.#socket.resume();
+  }
+
+  // --- the usual conversations
+
+  /** IDENTIFY without feature negotiation, answered OK. */
+  async identify(settings: Readonly<Record<string, unknown>>): Promise<void> {
+    this.command('IDENTIFY', JSON.stringify(settings));
+    await this.expectOk();
+  }
+
+  /** IDENTIFY with feature negotiation, answered with JSON. */
+  async negotiate(settings: Readonly<Record<string, unknown>>): Promise<Record<string, unknown>> {
+    this.command('IDENTIFY', JSON.stringify({ ...settings, feature_negotiation: true }));
+    return JSON.parse(await this.nextResponse()) as Record<string, unknown>;
+  }
+
+  async subscribe(topic: string, channel: string, ready?: number): Promise<void> {
+    this.command(`SUB ${topic} ${channel}`);
+    await this.expectOk();
+    if (ready !== undefined) this.command(`RDY ${ready}`);
+  }
+
+  async publish(topic: string, body: Bytes): Promise<void> {
+    this.command(`PUB ${topic}`, body);
+    await this.expectOk();
+  }
+
+  finish(message: Message): void {
+    this.command(`FIN ${message.id}`);
+  }
+
+  requeue(message: Message, delayMs: number): void {
+    this.command(`REQ ${message.id} ${delayMs}`);
+  }
+
+  touch(message: Message): void {
+    this.command(`TOUCH ${message.id}`);
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  [Symbol.dispose](): void {
+    this.destroy();
+  }
+
+  // --- inside
+
+  #onData(chunk: Buffer): void {
+    this.#lastByteAtMs = performance.now();
+    if (this.#received.length < RECEIVED_KEPT_BYTES) this.#received = Buffer.concat([this.#received, chunk]);
+    this.#pending = this.#pending.length === 0 ? chunk : Buffer.concat([this.#pending, chunk]);
+    let offset = 0;
+    while (this.#pending.length - offset >= HEADER_BYTES) {
+      const end = offset + 4 + this.#pending.readUInt32BE(offset);
+      if (this.#pending.length < end) break;
+      this.#onFrame(this.#pending.readInt32BE(offset + 4), this.#pending.subarray(offset + HEADER_BYTES, end));
+      offset = end;
+    }
+    this.#pending = this.#pending.subarray(offset);
+    this.#wake();
+  }
+
+  #onFrame(type: number, data: Buffer): void {
+    if (type === FrameType.response && data.toString('latin1') === HEARTBEAT) {
+      this.heartbeatsAtMs.push(this.#lastByteAtMs);
+    }
+    this.#frames.push({ type, data, atMs: this.#lastByteAtMs });
+  }
+
+  #onClose(reason: CloseReason): void {
+    if (this.#closeReason !== 'open') return;
+    this.#closeReason = reason;
+    this.#closedAtMs = performance.now();
+    this.#wake();
+  }
+
+  #wake(): void {
+    for (const waiter of [...this.#waiters]) waiter();
+  }
+
+  async #until(isTrue: () => boolean, deadlineMs: number, what: string): Promise<void> {
+    if (isTrue()) return;
+    let waiter: () => void = () => undefined;
+    const happened = new Promise<void>((resolve) => {
+      waiter = () => {
+        if (isTrue()) resolve();
+      };
+      this.#waiters.add(waiter);
+    });
+    try {
+      await within(happened, deadlineMs, `waiting for ${what}`);
+    } finally {
+      this.#waiters.delete(waiter);
+    }
+  }
+}
