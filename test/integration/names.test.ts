@@ -70,7 +70,11 @@ describe('invalid names', () => {
   it('leave no topic behind', async () => {
     await converse(
       daemon(),
-      { name: 'bad channel', send: 'SUB not-created bad!\n', error: 'E_BAD_CHANNEL SUB channel name "bad!" is not valid' },
+      {
+        name: 'bad channel',
+        send: 'SUB not-created bad!\n',
+        error: 'E_BAD_CHANNEL SUB channel name "bad!" is not valid',
+      },
       'whole',
     );
     expect(await daemon().findTopic('not-created')).toBeUndefined();
@@ -138,6 +142,10 @@ describe('raw echoes', () => {
 });
 
 it('a name with a blank publishes to its first word', async () => {
-  await converse(daemon(), { name: 'blank', send: joined('PUB first-word second\n', sized('x')), answers: ['OK'] }, 'whole');
+  await converse(
+    daemon(),
+    { name: 'blank', send: joined('PUB first-word second\n', sized('x')), answers: ['OK'] },
+    'whole',
+  );
   expect((await daemon().topic('first-word')).message_count).toBe(1);
 });
