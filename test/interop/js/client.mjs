@@ -1,0 +1,29 @@
+// The nsqjs client program. What it prints and what it may ask for is described in ../session.mjs, the list of checks in
+// ../checks.mjs. This file runs the checks in order and turns each into one line; clients.mjs wraps the library.
+
+import * as checks from './checks.mjs';
+import { openWriter, printLine } from './clients.mjs';
+import { checkRestart } from './restart.mjs';
+
+const CHECKS = [
+  ['publish', checks.checkPublish],
+  ['publish-batch', checks.checkPublishBatch],
+  ['publish-deferred', checks.checkPublishDeferred],
+  ['consume', checks.checkConsume],
+  ['finish', checks.checkFinish],
+  ['requeue', checks.checkRequeue],
+  ['touch', checks.checkTouch],
+  ['timeout', checks.checkTimeout],
+  ['pause', checks.checkPause],
+  ['restart', checkRestart],
+];
+
+const writer = await openWriter();
+for (const [check, run] of CHECKS) {
+  try {
+    printLine({ check, ok: true, detail: await run(writer) });
+  } catch (error) {
+    printLine({ check, ok: false, detail: error.message });
+  }
+}
+process.exit(0); // Readers keep their sockets and timers; every check has been reported.

@@ -1,0 +1,57 @@
+// Entry of `npm run test:interop`: runs the programs written with go-nsq, pynsq and nsqjs against the daemon, each against
+// a daemon of its own with an empty data directory. This file owns order, counting and the exit code; how a program is
+// built lives in clients.mjs, what it may ask for in session.mjs, the daemon process in daemon.mjs.
+//
+//   NSQD_CMD   daemon command, split on spaces (default: node bin/nsqd-ts.js)
+//   CI=true    a client that cannot be built is a failure instead of a skip
+//   arguments  names of the clients to run (default: all)
+
+import { CHECKS } from './checks.mjs';
+import { CLIENTS } from './clients.mjs';
+import { runSession } from './session.mjs';
+
+const CLIENT_NAME_WIDTH = Math.max(...CLIENTS.map((client) => client.name.length));
+const CHECK_NAME_WIDTH = Math.max(...CHECKS.map((check) => check.length));
+const isCi = process.env.CI === 'true';
+const totals = { passed: 0, failed: 0 };
+
+const wanted = process.argv.slice(2);
+const unknown = wanted.filter((name) => !CLIENTS.some((client) => client.name === name));
+if (unknown.length > 0) {
+  console.error(`unknown client ${unknown.join(', ')}; known: ${CLIENTS.map((client) => client.name).join(', ')}`);
+  process.exit(2);
+}
+for (const client of CLIENTS) {
+  if (wanted.length === 0 || wanted.includes(client.name)) await runClient(client);
+}
+console.log(`${totals.passed} passed, ${totals.failed} failed`);
+process.exitCode = totals.failed === 0 ? 0 : 1;
+
+async function runClient(client) {
+  let command;
+  try {
+    command = await client.prepare();
+  } catch (error) {
+    const reason = error.message.trim().split('\n').at(-1);
+    if (isCi) report(client.name, { check: 'build', ok: false, detail: reason });
+    else console.log(`skip ${client.name}: ${reason}`);
+    return;
+  }
+
+  const missing = new Set(CHECKS);
+  const onCheck = (result) => {
+    missing.delete(result.check);
+    report(client.name, result);
+  };
+  const { problems, daemonLog } = await runSession(command, onCheck);
+  for (const check of missing) report(client.name, { check, ok: false, detail: 'the client never reported it' });
+  for (const detail of problems) report(client.name, { check: 'session', ok: false, detail });
+  if (missing.size > 0 || problems.length > 0) console.log(`last lines of the daemon's log:\n${daemonLog}`);
+}
+
+function report(clientName, { check, ok, detail }) {
+  if (ok) totals.passed++;
+  else totals.failed++;
+  const labels = `${clientName.padEnd(CLIENT_NAME_WIDTH)} ${check.padEnd(CHECK_NAME_WIDTH)}`;
+  console.log(`${ok ? 'ok  ' : 'FAIL'} ${labels} ${detail}`);
+}
