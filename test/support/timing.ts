@@ -1,0 +1,29 @@
+// Bounds for timers. A timer must never fire early; how late it may fire depends on the daemon: stock nsqd visits a new
+// channel only after up to five seconds, nsqd-ts arms a timer for it at once.
+
+import { expect } from 'vitest';
+
+import { isStock } from './daemon.js';
+
+/** What a busy machine may add to any step. */
+const MACHINE_SLACK_MS = 500;
+
+/** How late a timeout or a deferral may be, on a channel of any age. */
+export const LATE_MS_MAX = isStock ? 5_000 + MACHINE_SLACK_MS : MACHINE_SLACK_MS;
+
+/** Clocks of two processes are rounded differently. */
+const ROUNDING_MS = 3;
+
+/**
+ * `earliestStartMs` was read before the daemon could start its timer, `latestStartMs` after it certainly had: so
+ * neither bound needs a tolerance for the network.
+ */
+export function expectDueAfter(
+  atMs: number,
+  delayMs: number,
+  earliestStartMs: number,
+  latestStartMs: number = earliestStartMs,
+): void {
+  expect(atMs - earliestStartMs, 'fired early').toBeGreaterThanOrEqual(delayMs - ROUNDING_MS);
+  expect(atMs - latestStartMs, 'fired late').toBeLessThanOrEqual(delayMs + LATE_MS_MAX);
+}
