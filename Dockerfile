@@ -22,6 +22,8 @@ COPY bin ./bin
 COPY --from=build /app/dist ./dist
 USER nsqd
 VOLUME /data
+# The data directory stays /data when other arguments replace the default ones: without --data-path it is this directory.
+WORKDIR /data
 # 4150: clients; 4151: HTTP API, metrics and health.
 EXPOSE 4150 4151
 # Asks the default HTTP address; override it when --http-address says another.
