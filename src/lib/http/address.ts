@@ -1,0 +1,52 @@
+// Listen addresses and peer addresses as text, the way Go reads and prints them (options section 8).
+
+import type { AddressInfo } from 'node:net';
+
+/** Where to listen: a TCP port, or the path of a unix socket (`@name` is an abstract one). */
+export type ListenAddress =
+  | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
+  | { readonly kind: 'unix'; readonly path: string };
+
+const PORT_MAX = 65_535;
+
+/** What splits as `host:port` is TCP; everything else is a unix socket path. Throws on an unusable port. */
+export function parseListenAddress(address: string): ListenAddress {
+  const parts = splitHostPort(address);
+  if (parts === null) return { kind: 'unix', path: address };
+  const port = parts.port === '' ? 0 : Number(parts.port);
+  if (!Number.isInteger(port) || port < 0 || port > PORT_MAX) {
+    throw new Error(`listen tcp: address ${address}: invalid port`);
+  }
+  return { kind: 'tcp', host: parts.host, port };
+}
+
+/** Go's net.SplitHostPort: the host may be bracketed; null where Go reports an error. */
+export function splitHostPort(address: string): { readonly host: string; readonly port: string } | null {
+  const colon = address.lastIndexOf(':');
+  if (colon < 0) return null;
+  const port = address.slice(colon + 1);
+  const bracketed = address.slice(0, colon);
+  const isBracketed = bracketed.startsWith('[') && bracketed.endsWith(']');
+  const host = isBracketed ? bracketed.slice(1, -1) : bracketed;
+  if (!isBracketed && host.includes(':')) return null;
+  if (host.includes('[') || host.includes(']') || port.includes('[') || port.includes(']')) return null;
+  return { host, port };
+}
+
+/** `host:port`, the host in brackets if it is an IPv6 address. An IPv4 address mapped into IPv6 prints as IPv4. */
+export function joinHostPort(host: string, port: number): string {
+  const plain = host.startsWith('::ffff:') && host.includes('.') ? host.slice('::ffff:'.length) : host;
+  return plain.includes(':') ? `[${plain}]:${port}` : `${plain}:${port}`;
+}
+
+/** The peer of a connection; a unix socket's peer has no name. */
+export function peerAddress(socket: { remoteAddress?: string | undefined; remotePort?: number | undefined }): string {
+  const { remoteAddress, remotePort } = socket;
+  return remoteAddress === undefined || remotePort === undefined ? '@' : joinHostPort(remoteAddress, remotePort);
+}
+
+/** What a listener is bound to. */
+export function boundAddress(address: AddressInfo | string | null): string {
+  if (address === null || typeof address === 'string') return address ?? '';
+  return joinHostPort(address.address, address.port);
+}

@@ -1,0 +1,47 @@
+// Reading the arguments that endpoints share. Each function answers the request itself when it finds an error and then
+// returns null; the order of the checks is that of http-api 5.
+
+import { parseQuery, type Query } from '../../lib/http/query.js';
+import { isValidName } from '../../lib/protocol/names.js';
+import type { HttpContext } from './context.js';
+import type { Exchange } from './exchange.js';
+import { type HttpError, INVALID_REQUEST, MISSING_ARG_TOPIC, sendError } from './response.js';
+
+/** The query, unless it is malformed. */
+export function readQuery(context: HttpContext, exchange: Exchange): Query | null {
+  const query = parseQuery(exchange.target.query);
+  if (query.error === null) return query;
+  rejectRequest(context, exchange, query.error);
+  return null;
+}
+
+/** Reads the body to its end for nothing, then hands over the query (http-api 2.5). */
+export function withQueryAfterBody(context: HttpContext, exchange: Exchange, onQuery: (query: Query) => void): void {
+  exchange.discardBody((isComplete) => {
+    const query = readQuery(context, exchange);
+    if (query === null) return;
+    if (isComplete) onQuery(query);
+    else rejectRequest(context, exchange, 'unexpected EOF');
+  });
+}
+
+/** The value of `topic`, present but not validated. */
+export function topicArgument(exchange: Exchange, query: Query): string | null {
+  const name = query.values.get('topic');
+  if (name !== undefined) return name;
+  sendError(exchange, MISSING_ARG_TOPIC);
+  return null;
+}
+
+/** The value of `topic`, which must be a valid name; the code for an invalid one differs by endpoint. */
+export function validTopicArgument(exchange: Exchange, query: Query, invalid: HttpError): string | null {
+  const name = topicArgument(exchange, query);
+  if (name === null || isValidName(name)) return name;
+  sendError(exchange, invalid);
+  return null;
+}
+
+function rejectRequest(context: HttpContext, exchange: Exchange, reason: string): void {
+  context.logger.error(`failed to parse request params - ${reason}`);
+  sendError(exchange, INVALID_REQUEST);
+}

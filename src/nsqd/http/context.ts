@@ -1,0 +1,27 @@
+// What the HTTP endpoints need of the daemon. The daemon builds it once and gives it to every listener.
+
+import type { Logger } from '../../lib/log/logger.js';
+import type { Broker } from '../broker/broker.js';
+import type { Subscriber } from '../broker/subscriber.js';
+import type { Options } from '../options.js';
+import type { MemoryMonitor } from '../stats/memory.js';
+
+export interface HttpContext {
+  readonly broker: Broker;
+  /** As effective after start-up; what PUT /config changes is kept by the config endpoint. */
+  readonly options: Options;
+  readonly logger: Logger;
+  readonly memory: MemoryMonitor;
+  /** Bare semantic version of NSQ, and the line `--version` prints. */
+  readonly version: string;
+  readonly versionLine: string;
+  /** Unix milliseconds. */
+  readonly startTimeMs: number;
+  /** Bound ports: -1 for a unix socket, 0 without a listener. */
+  readonly tcpPort: () => number;
+  readonly httpPort: () => number;
+  /** All TCP connections in order of connection. */
+  readonly clients: () => Iterable<Subscriber>;
+  /** The list of nsqlookupd addresses was replaced. */
+  readonly onLookupdAddresses: (addresses: readonly string[]) => void;
+}

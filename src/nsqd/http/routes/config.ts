@@ -1,0 +1,70 @@
+// GET and PUT /config/:opt (http-api 5.7). Options are named by their config-file keys; which of them can be changed at
+// run time, and from what text, is the business of the option table. The changed options live here, in memory only.
+
+import type { BodyEnd } from '../../../lib/http/request-body.js';
+import { lastSegment } from '../../../lib/http/router.js';
+import { isSettable, type Options, optionValueForConfigEndpoint, withConfigValue } from '../../options.js';
+import type { HttpContext } from '../context.js';
+import { type EndpointRoute, logged } from '../endpoint.js';
+import type { Exchange } from '../exchange.js';
+import {
+  INTERNAL_ERROR, INVALID_OPTION, INVALID_VALUE, INVALID_VALUE_SIZE, sendError, sendJson, sendText,
+} from '../response.js';
+
+/** Routes of one daemon. */
+export function configRoutes(context: HttpContext): readonly EndpointRoute[] {
+  const config = new RuntimeConfig(context);
+  return [
+    logged('GET', '/config/:opt', (_, exchange) => config.show(exchange, optionKey(exchange))),
+    logged('PUT', '/config/:opt', (_, exchange) => {
+      exchange.collectBody(context.options.maxMsgSize, (bytes, end) => config.put(exchange, bytes, end));
+    }),
+  ];
+}
+
+class RuntimeConfig {
+  readonly #context: HttpContext;
+  #options: Options;
+  /** Lists that were set to JSON's null: they are empty, but read back as null. */
+  readonly #nullKeys = new Set<string>();
+
+  constructor(context: HttpContext) {
+    this.#context = context;
+    this.#options = context.options;
+  }
+
+  show(exchange: Exchange, key: string): void {
+    const value = optionValueForConfigEndpoint(this.#options, key);
+    if (value === undefined) sendError(exchange, INVALID_OPTION);
+    else if (this.#nullKeys.has(key)) sendJson(exchange, 'null');
+    else if (typeof value === 'string') sendText(exchange, value);
+    else sendJson(exchange, JSON.stringify(value));
+  }
+
+  put(exchange: Exchange, bytes: Buffer, end: BodyEnd): void {
+    if (end === 'failed') return sendError(exchange, INTERNAL_ERROR);
+    if (end === 'overflow' || bytes.length === 0) return sendError(exchange, INVALID_VALUE_SIZE);
+    const key = optionKey(exchange);
+    if (!isSettable(key)) return sendError(exchange, INVALID_OPTION);
+    const text = bytes.toString('utf8');
+    const options = withConfigValue(this.#options, key, text);
+    if (options === undefined) return sendError(exchange, INVALID_VALUE);
+    if (text.trim() === 'null') this.#nullKeys.add(key);
+    else this.#nullKeys.delete(key);
+    this.#apply(options);
+    this.show(exchange, key);
+  }
+
+  #apply(options: Options): void {
+    const previous = this.#options;
+    this.#options = options;
+    if (options.logLevel !== previous.logLevel) this.#context.logger.setLevel(options.logLevel);
+    if (options.nsqlookupdTcpAddresses !== previous.nsqlookupdTcpAddresses) {
+      this.#context.onLookupdAddresses(options.nsqlookupdTcpAddresses);
+    }
+  }
+}
+
+function optionKey(exchange: Exchange): string {
+  return lastSegment(exchange.target.path ?? '');
+}

@@ -1,0 +1,64 @@
+// POST /topic/* (http-api 5.5). Only create and empty validate the name; the others answer TOPIC_NOT_FOUND to a bad
+// one.
+
+import type { Query } from '../../../lib/http/query.js';
+import type { Topic } from '../../broker/topic.js';
+import { readQuery, topicArgument, validTopicArgument, withQueryAfterBody } from '../arguments.js';
+import type { HttpContext } from '../context.js';
+import { type EndpointRoute, logged } from '../endpoint.js';
+import type { Exchange } from '../exchange.js';
+import { INVALID_TOPIC, sendEmpty, sendError, TOPIC_NOT_FOUND } from '../response.js';
+
+export const topicRoutes: readonly EndpointRoute[] = [
+  logged('POST', '/topic/create', createTopic),
+  logged('POST', '/topic/delete', deleteTopic),
+  logged('POST', '/topic/empty', emptyTopic),
+  logged('POST', '/topic/pause', (context, exchange) => changePause(context, exchange, (topic) => topic.pause())),
+  logged('POST', '/topic/unpause', (context, exchange) => changePause(context, exchange, (topic) => topic.unpause())),
+];
+
+function createTopic(context: HttpContext, exchange: Exchange): void {
+  const query = readQuery(context, exchange);
+  if (query === null) return;
+  const name = validTopicArgument(exchange, query, INVALID_TOPIC);
+  if (name === null) return;
+  context.broker.getTopic(name);
+  sendEmpty(exchange);
+}
+
+function deleteTopic(context: HttpContext, exchange: Exchange): void {
+  withQueryAfterBody(context, exchange, (query) => {
+    const name = topicArgument(exchange, query);
+    if (name === null) return;
+    if (context.broker.deleteTopic(name)) sendEmpty(exchange);
+    else sendError(exchange, TOPIC_NOT_FOUND);
+  });
+}
+
+function emptyTopic(context: HttpContext, exchange: Exchange): void {
+  withQueryAfterBody(context, exchange, (query) => {
+    const topic = existingTopic(context, exchange, validTopicArgument(exchange, query, INVALID_TOPIC));
+    if (topic === null) return;
+    topic.empty();
+    sendEmpty(exchange);
+  });
+}
+
+/** Answers when the new state is on disk. */
+function changePause(context: HttpContext, exchange: Exchange, change: (topic: Topic) => void): void {
+  withQueryAfterBody(context, exchange, (query: Query) => {
+    const topic = existingTopic(context, exchange, topicArgument(exchange, query));
+    if (topic === null) return;
+    change(topic);
+    exchange.when(context.broker.settled(), () => sendEmpty(exchange));
+  });
+}
+
+/** The named topic; a null name was answered already. */
+function existingTopic(context: HttpContext, exchange: Exchange, name: string | null): Topic | null {
+  if (name === null) return null;
+  const topic = context.broker.findTopic(name);
+  if (topic !== undefined) return topic;
+  sendError(exchange, TOPIC_NOT_FOUND);
+  return null;
+}

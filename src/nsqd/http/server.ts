@@ -1,0 +1,142 @@
+// An HTTP listener: sockets in, exchanges to the API. It owns what HTTP itself demands and node:http leaves open: one
+// request after the other on a connection, malformed requests (http-api 2.6), expectations, and the end of connections.
+// No time limits apply (http-api 1). HTTPS is the same class over node:https and will be chosen in the constructor.
+
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { lookup } from 'node:dns/promises';
+import type { Socket } from 'node:net';
+
+import { boundAddress, parseListenAddress } from '../../lib/http/address.js';
+import { RequestBody } from '../../lib/http/request-body.js';
+import { parseRequestTarget } from '../../lib/http/request-target.js';
+import type { Logger } from '../../lib/log/logger.js';
+import type { HttpApi } from './api.js';
+import { HttpConnection } from './connection.js';
+import { Exchange } from './exchange.js';
+import { sendTlsRequired } from './response.js';
+
+/** Stock nsqd refuses larger header blocks. */
+const HEADER_BYTES_MAX = 1024 * 1024;
+const KEEP_ALIVE_DELAY_MS = 15_000;
+
+const SERVER_OPTIONS = {
+  maxHeaderSize: HEADER_BYTES_MAX,
+  keepAlive: true,
+  keepAliveInitialDelay: KEEP_ALIVE_DELAY_MS,
+  requestTimeout: 0,
+  headersTimeout: 0,
+  keepAliveTimeout: 0,
+};
+
+export interface HttpServerSettings {
+  /** What the log calls the listener. */
+  readonly name: 'HTTP' | 'HTTPS';
+  /** Set where every request is refused because TLS is required: the port of the HTTPS listener, 0 without one. */
+  readonly httpsPortInstead: (() => number) | null;
+}
+
+export class HttpServer {
+  readonly #api: HttpApi;
+  readonly #logger: Logger;
+  readonly #settings: HttpServerSettings;
+  readonly #server: Server;
+  readonly #connections = new WeakMap<Socket, HttpConnection>();
+  #address = '';
+  #port = 0;
+
+  constructor(api: HttpApi, logger: Logger, settings: HttpServerSettings) {
+    this.#api = api;
+    this.#logger = logger;
+    this.#settings = settings;
+    this.#server = createServer(SERVER_OPTIONS, (request, response) => this.#onRequest(request, response, false));
+    // A client may close its sending side and still wait for the answer, as `nc -N` does. Not in the documentation of
+    // node:http, but honoured since its first versions.
+    Object.assign(this.#server, { httpAllowHalfOpen: true });
+    this.#server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
+      this.#onRequest(request, response, true);
+    });
+    this.#server.on('checkExpectation', (_: IncomingMessage, response: ServerResponse) => {
+      response.writeHead(417, ['Content-Length', '0', 'Connection', 'close']).end();
+    });
+    this.#server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+      this.#connectionOf(socket).onMalformed(error);
+    });
+  }
+
+  /** What the listener is bound to, as it is logged. */
+  get address(): string {
+    return this.#address;
+  }
+
+  /** The bound port; -1 on a unix socket, 0 while not listening. */
+  get port(): number {
+    return this.#port;
+  }
+
+  /** Binds `host:port` or a unix socket path (options section 8). Rejects with the system's error. */
+  async listen(address: string): Promise<void> {
+    const parsed = parseListenAddress(address);
+    if (parsed.kind === 'unix') {
+      await this.#bind({ path: parsed.path.startsWith('@') ? `\0${parsed.path.slice(1)}` : parsed.path });
+    } else if (parsed.host === '') {
+      await this.#bind({ port: parsed.port });
+    } else {
+      const { address: host } = await lookup(parsed.host, { order: 'ipv4first' });
+      await this.#bind({ port: parsed.port, host });
+    }
+    this.#server.on('error', (error) => this.#logger.error(`${this.#settings.name}: ${error.message}`));
+    const bound = this.#server.address();
+    this.#address = boundAddress(bound);
+    this.#port = bound === null || typeof bound === 'string' ? -1 : bound.port;
+    this.#logger.info(`${this.#settings.name}: listening on ${this.#address}`);
+  }
+
+  /** Accepts no more connections; the open ones go on being served. */
+  stopListening(): void {
+    if (!this.#server.listening) return;
+    this.#logger.info(`${this.#settings.name}: closing ${this.#address}`);
+    this.#server.close();
+  }
+
+  /** Ends listener and connections, requests in progress included. */
+  async close(): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.#server.once('close', resolve));
+    const isOpen = this.#server.listening;
+    this.stopListening();
+    this.#server.closeAllConnections();
+    if (isOpen) await closed;
+  }
+
+  #bind(target: { path: string } | { port: number; host?: string }): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen(target, () => {
+        this.#server.removeListener('error', reject);
+        resolve();
+      });
+    });
+  }
+
+  /** Hot path: bench http-pub. */
+  #onRequest(request: IncomingMessage, response: ServerResponse, awaitsContinue: boolean): void {
+    const body = new RequestBody(request, response, awaitsContinue);
+    const exchange = new Exchange(request, response, parseRequestTarget(request.url ?? ''), body, this.#api.panic);
+    this.#connectionOf(request.socket).add(exchange);
+  }
+
+  #connectionOf(socket: Socket): HttpConnection {
+    let connection = this.#connections.get(socket);
+    if (connection === undefined) {
+      connection = new HttpConnection(socket, (exchange) => this.#handle(exchange));
+      this.#connections.set(socket, connection);
+    }
+    return connection;
+  }
+
+  #handle(exchange: Exchange): void {
+    const { httpsPortInstead } = this.#settings;
+    if (exchange.target.path === '*' && exchange.method === 'OPTIONS') exchange.send(200, ['Content-Length', '0'], '');
+    else if (httpsPortInstead !== null) sendTlsRequired(exchange, httpsPortInstead());
+    else this.#api.handle(exchange);
+  }
+}
