@@ -19,7 +19,7 @@ const SHORT_ESCAPES: ReadonlyMap<string, string> = new Map([
   ['\\b', '\b'], ['\\t', '\t'], ['\\n', '\n'], ['\\f', '\f'], ['\\r', '\r'], ['\\"', '"'], ['\\\\', '\\'],
 ]);
 
-/** Reads the string that begins at the cursor, of any kind. Undefined if there is none; throws TomlError if it is bad. */
+/** Reads a string of any kind. Undefined if none begins at the cursor; throws TomlError if it is malformed. */
 export function readString(cursor: TomlCursor): string | undefined {
   if (cursor.skip('"""')) return readMultiLine(cursor, '"', MULTI_LINE_BASIC_RUN);
   if (cursor.skip("'''")) return readMultiLine(cursor, "'", MULTI_LINE_LITERAL_RUN);

@@ -1,0 +1,80 @@
+// The checks between reading the options and starting with them: nsqd's own in its order (options.md 7.2), then those
+// against values that crash or block stock nsqd (options.md 7.1), then those for parts that do not exist here yet.
+
+import { formatGoFloat } from '../lib/options/go-float.js';
+import { TlsRequired } from '../lib/options/tls-types.js';
+import type { Range } from './option-table.js';
+import { OPTION_ROWS, type OptionField, type Options } from './options.js';
+
+/** The options with what some of them imply for others. */
+export function withImpliedValues(options: Options): Options {
+  // Any client auth policy requires TLS, even one nobody knows (options.md 5.7).
+  if (options.tlsClientAuthPolicy === '' || options.tlsRequired !== TlsRequired.no) return options;
+  return Object.freeze({ ...options, tlsRequired: TlsRequired.yes });
+}
+
+// DEVIATION: values that crash or block stock nsqd later on (options.md 7.1) are refused at start.
+
+/** Why nsqd cannot start with the options, to follow `failed to instantiate nsqd - `. Undefined if it can. */
+export function findOptionProblem(options: Options): string | undefined {
+  return findRangeProblem(options, 'maxDeflateLevel')
+    ?? findRangeProblem(options, 'nodeId')
+    ?? findTlsProblem(options)
+    ?? findAuthMethodProblem(options)
+    ?? findPercentileProblem(options)
+    ?? firstProblem((field) => findRangeProblem(options, field))
+    ?? findStatisticsProblem(options)
+    ?? firstProblem((field) => findMissingPart(options, field));
+}
+
+function firstProblem(check: (field: OptionField) => string | undefined): string | undefined {
+  for (const field of OPTION_ROWS.keys()) {
+    const problem = check(field);
+    if (problem !== undefined) return problem;
+  }
+  return undefined;
+}
+
+function findRangeProblem(options: Options, field: OptionField): string | undefined {
+  const row = OPTION_ROWS.get(field);
+  const value = options[field];
+  if (row?.range === undefined || (typeof value === 'number' && isWithin(value, row.range))) return undefined;
+  return `--${row.flag} must be ${row.range.text}`;
+}
+
+function isWithin(value: number, range: Range): boolean {
+  return value >= range.min && value <= range.max;
+}
+
+function findTlsProblem({ tlsRequired, tlsCert, tlsKey }: Options): string | undefined {
+  if (tlsRequired === TlsRequired.no || tlsCert !== '' || tlsKey !== '') return undefined;
+  return 'cannot require TLS client connections without TLS key and cert';
+}
+
+function findAuthMethodProblem({ authHttpRequestMethod: method }: Options): string | undefined {
+  return method === 'get' || method === 'post' ? undefined : '--auth-http-request-method must be post or get';
+}
+
+function findPercentileProblem({ e2eProcessingLatencyPercentiles: percentiles }: Options): string | undefined {
+  // Written so that NaN, which stock nsqd lets through, is invalid too.
+  const invalid = percentiles.find((percentile) => !(percentile > 0 && percentile <= 1));
+  return invalid === undefined ? undefined : `invalid E2E processing latency percentile: ${formatGoFloat(invalid)}`;
+}
+
+/** Times that only matter, and only break stock nsqd, while their feature is on. */
+function findStatisticsProblem(options: Options): string | undefined {
+  if (options.statsdAddress !== '' && options.statsdIntervalMs <= 0) return '--statsd-interval must be greater than 0';
+  const hasPercentiles = options.e2eProcessingLatencyPercentiles.length > 0;
+  if (hasPercentiles && options.e2eProcessingLatencyWindowTimeMs <= 0) {
+    return '--e2e-processing-latency-window-time must be greater than 0';
+  }
+  return undefined;
+}
+
+function findMissingPart(options: Options, field: OptionField): string | undefined {
+  const row = OPTION_ROWS.get(field);
+  if (row?.notYet === undefined) return undefined;
+  const value = options[field];
+  const isOn = row.turnsOn?.(value) ?? JSON.stringify(value) !== JSON.stringify(row.default);
+  return isOn ? `--${row.flag} is not supported by this version` : undefined;
+}
