@@ -159,7 +159,7 @@ describe.concurrent('TOUCH', () => {
     const { client, askedAtMs } = await holding('touch-cap');
     using _client = client;
     const message = await client.nextMessage();
-    while (client.waitingFrames.length === 0) {
+    while (client.waitingCount === 0) {
       client.touch(message);
       await new Promise((resolve) => setTimeout(resolve, 100));
     }

@@ -85,7 +85,7 @@ describe('sampling', () => {
     let received = 0;
     const ids = new Set<string>();
     await eventually(async () => {
-      for (; client.waitingFrames.length > 0; received += 1) {
+      for (; client.waitingCount > 0; received += 1) {
         const message = await client.nextMessage();
         ids.add(message.id);
         client.finish(message);

@@ -51,7 +51,9 @@ export function describeFrame(frame: Frame): string {
 export class Client {
   readonly #socket: Socket;
   #pending: Buffer = Buffer.alloc(0);
+  /** Frames received; those before `#taken` were handed out. */
   #frames: Frame[] = [];
+  #taken = 0;
   #received: Buffer = Buffer.alloc(0);
   #waiters = new Set<() => void>();
   #closeReason: CloseReason = 'open';
@@ -120,9 +122,14 @@ export class Client {
 
   /** The next frame, heartbeats included. */
   async nextFrame(deadlineMs = WAIT_MS): Promise<Frame> {
-    await this.#until(() => this.#frames.length > 0 || this.#closeReason !== 'open', deadlineMs, 'a frame');
-    const frame = this.#frames.shift();
+    await this.#until(() => this.waitingCount > 0 || this.#closeReason !== 'open', deadlineMs, 'a frame');
+    const frame = this.#frames[this.#taken];
     if (frame === undefined) throw new Error(`expected a frame, the connection is closed (${this.#closeReason})`);
+    this.#taken += 1;
+    if (this.#taken === this.#frames.length) {
+      this.#frames = [];
+      this.#taken = 0;
+    }
     return frame;
   }
 
@@ -181,7 +188,11 @@ export class Client {
 
   /** Frames that are here already. */
   get waitingFrames(): readonly Frame[] {
-    return this.#frames;
+    return this.#frames.slice(this.#taken);
+  }
+
+  get waitingCount(): number {
+    return this.#frames.length - this.#taken;
   }
 
   /** The raw bytes received so far, for literal comparison; recording ends after the first 64 KiB. */
