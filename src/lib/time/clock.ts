@@ -1,0 +1,13 @@
+// The two clocks: a monotonic one for deadlines, the wall clock for what people and other machines read.
+
+export interface Clock {
+  /** Milliseconds of a clock that never steps; only differences mean something. */
+  monotonicMs(): number;
+  /** Milliseconds since the Unix epoch. */
+  wallMs(): number;
+}
+
+export const SYSTEM_CLOCK: Clock = {
+  monotonicMs: () => performance.now(),
+  wallMs: () => Date.now(),
+};

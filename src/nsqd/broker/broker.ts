@@ -1,0 +1,231 @@
+// The broker: all topics of one daemon, their metadata on disk, and its health. Owns start and clean stop of everything below
+// it; knows clients only as Subscribers.
+
+import { isEphemeralName } from '../../lib/protocol/names.js';
+import type { Logger } from '../../lib/log/logger.js';
+import { AlarmClock } from '../../lib/time/alarm-clock.js';
+import type { Alarm } from '../../lib/time/alarm-clock.js';
+import type { Clock } from '../../lib/time/clock.js';
+import { ChunkPool } from '../storage/chunk.js';
+import type { Chunk } from '../storage/chunk.js';
+import type { DataDirectory } from '../storage/data-directory.js';
+import { MessageLog } from '../storage/message-log.js';
+import { formatMetadata, parseMetadata } from '../storage/metadata-file.js';
+import type { TopicMetadata } from '../storage/metadata-file.js';
+import type { BrokerContext, BrokerOptions } from './context.js';
+import { exportTopic } from './export.js';
+import { Topic } from './topic.js';
+import { Turn } from './turn.js';
+
+/** Memory for messages of all topics; beyond it, what is on disk as well is read back when needed. */
+const MEMORY_BUDGET_BYTES = 512 * 1024 * 1024;
+const METADATA_RETRY_MS = 1000;
+
+export interface BrokerParts {
+  readonly options: BrokerOptions;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly directory: DataDirectory;
+  /** Version written into `nsqd.dat`. */
+  readonly version: string;
+}
+
+export class Broker {
+  readonly turn: Turn;
+  readonly alarmClock: AlarmClock;
+  readonly #parts: BrokerParts;
+  readonly #context: BrokerContext;
+  readonly #topics = new Map<string, Topic>();
+  readonly #metadataAlarm: Alarm;
+  #metadataIsStale = false;
+  #healthError: string | null = null;
+  #isExiting = false;
+
+  constructor(parts: BrokerParts) {
+    this.#parts = parts;
+    const { options, logger, clock, directory } = parts;
+    this.alarmClock = new AlarmClock(clock);
+    this.turn = new Turn({
+      clock,
+      isSynced: options.durability === 'fsync',
+      commitMetadata: () => this.#commitMetadata(),
+    });
+    this.#context = {
+      options, logger, clock, directory,
+      alarmClock: this.alarmClock,
+      turn: this.turn,
+      pool: new ChunkPool(MEMORY_BUDGET_BYTES),
+      readRecord: (chunk: Chunk, position: number) => (chunk.owner as MessageLog).recordAt(chunk, position),
+      reportStorageFailure: (what, error) => this.#reportFailure(what, error),
+      reportStorageSuccess: () => {
+        this.#healthError = null;
+      },
+      metadataChanged: () => this.#metadataChanged(),
+      topicIsOver: (topic) => this.deleteTopic(topic.name),
+    };
+    this.#metadataAlarm = this.alarmClock.newAlarm(() => this.#metadataChanged());
+  }
+
+  get topics(): ReadonlyMap<string, Topic> {
+    return this.#topics;
+  }
+
+  get isExiting(): boolean {
+    return this.#isExiting;
+  }
+
+  /** The reason of the last failed disk operation, until one succeeds; null when healthy. */
+  healthError(): string | null {
+    return this.#healthError;
+  }
+
+  // --- topics --------------------------------------------------------------------------------------------------------
+
+  findTopic(name: string): Topic | undefined {
+    return this.#topics.get(name);
+  }
+
+  /** Creates the topic if it is missing. The name must be valid. */
+  getTopic(name: string): Topic {
+    return this.#topics.get(name) ?? this.#createTopic(name);
+  }
+
+  #createTopic(name: string): Topic {
+    const topic = new Topic(name, this.#context);
+    this.#topics.set(name, topic);
+    topic.restore([], false);
+    this.#parts.logger.info(`TOPIC(${name}): created`);
+    if (!topic.isEphemeral) this.#metadataChanged();
+    return topic;
+  }
+
+  /** False when there is no such topic. */
+  deleteTopic(name: string): boolean {
+    const topic = this.#topics.get(name);
+    if (topic === undefined) return false;
+    this.#parts.logger.info(`TOPIC(${name}): deleting`);
+    this.#topics.delete(name);
+    topic.delete();
+    if (!topic.isEphemeral) this.#metadataChanged();
+    return true;
+  }
+
+  /** Resolves once the metadata changes made so far have been written, or could not be. */
+  settled(): Promise<void> {
+    return new Promise((resolve) => {
+      this.turn.join({ settled: () => resolve() });
+    });
+  }
+
+  // --- metadata --------------------------------------------------------------------------------------------------------
+
+  #metadataChanged(): void {
+    this.#metadataIsStale = true;
+    this.turn.schedule();
+  }
+
+  #commitMetadata(): void {
+    if (!this.#metadataIsStale || this.#isExiting) return;
+    try {
+      this.#writeMetadata(this.#parts.options.durability === 'fsync');
+    } catch (error) {
+      this.#reportFailure('failed to persist metadata', error);
+      this.#metadataAlarm.setFor(this.#parts.clock.monotonicMs() + METADATA_RETRY_MS);
+    }
+  }
+
+  /** Throws StorageError. */
+  #writeMetadata(isDurable: boolean): void {
+    const { directory, version } = this.#parts;
+    const topics = [...this.#topics.values()].filter(({ isExiting, isEphemeral }) => !isExiting || !isEphemeral);
+    directory.fileSystem.replace(directory.metadataPath(), formatMetadata(topics.map(metadataOf), version), isDurable);
+    this.#metadataIsStale = false;
+  }
+
+  #reportFailure(what: string, error: unknown): void {
+    const reason = (error as Error).message;
+    this.#healthError = reason;
+    this.#parts.logger.error(`${what} - ${reason}`);
+  }
+
+  // --- start and stop ----------------------------------------------------------------------------------------------------
+
+  /** Loads what a former run left. Always succeeds with what is readable; damage is reported and set aside. */
+  start(): void {
+    const { directory, logger } = this.#parts;
+    directory.scan();
+    for (const { name, paused, channels } of this.#loadMetadata()) {
+      if (this.#topics.has(name)) continue;
+      const topic = new Topic(name, this.#context);
+      this.#topics.set(name, topic);
+      topic.restore(channels, paused);
+    }
+    logger.info(`NSQ: persisting topic/channel metadata to ${directory.metadataPath()}`);
+    this.#metadataIsStale = true;
+    this.turn.end();
+  }
+
+  #loadMetadata(): readonly TopicMetadata[] {
+    const { directory, logger } = this.#parts;
+    const path = directory.metadataPath();
+    const bytes = directory.fileSystem.readWhole(path);
+    if (bytes !== null) {
+      try {
+        const { topics, warnings } = parseMetadata(bytes.toString('utf8'));
+        for (const warning of warnings) logger.warn(warning);
+        return topics;
+      } catch (error) {
+        const aside = `${path}.bad`;
+        logger.error(`failed to parse metadata in ${path} - ${(error as Error).message}; set aside as ${aside}`);
+        directory.fileSystem.rename(path, aside);
+      }
+    }
+    return this.#topicsFromFiles();
+  }
+
+  #topicsFromFiles(): TopicMetadata[] {
+    const found = [...this.#parts.directory.foundTopics()].filter(([name]) => !isEphemeralName(name));
+    if (found.length > 0) this.#parts.logger.warn(`no metadata: ${found.length} topics found from their files`);
+    return found.map(([name, channels]) => ({
+      name,
+      paused: false,
+      channels: [...channels].filter((each) => !isEphemeralName(each)).map((each) => ({ name: each, paused: false })),
+    }));
+  }
+
+  /**
+   * The clean stop, after the clients are gone: everything unfinished is on disk, in the files of stock nsqd. Returns false
+   * when something could not be written; it is then still where the last run had it.
+   */
+  async stop(): Promise<boolean> {
+    const { logger, directory } = this.#parts;
+    this.turn.end();
+    while (this.turn.isSyncing) await new Promise((resolve) => setImmediate(resolve));
+    this.#isExiting = true;
+    let isComplete = this.#attempt('failed to persist metadata', () => this.#writeMetadata(true));
+    logger.info('NSQ: closing topics');
+    for (const topic of this.#topics.values()) {
+      logger.info(`TOPIC(${topic.name}): closing`);
+      topic.stop();
+      isComplete = this.#attempt(`TOPIC(${topic.name}): failed to flush`, () => exportTopic(topic, this.#context)) && isComplete;
+    }
+    isComplete = this.#attempt('failed to sync data path', () => directory.fileSystem.syncDirectoryNow(directory.path)) && isComplete;
+    this.alarmClock.stop();
+    return isComplete;
+  }
+
+  #attempt(what: string, action: () => void): boolean {
+    try {
+      action();
+      return true;
+    } catch (error) {
+      this.#reportFailure(what, error);
+      return false;
+    }
+  }
+}
+
+function metadataOf(topic: Topic): TopicMetadata {
+  const channels = [...topic.channels.values()].map((channel) => ({ name: channel.name, paused: channel.isPaused }));
+  return { name: topic.name, paused: topic.isPaused, channels };
+}

@@ -1,0 +1,535 @@
+// A channel: its cursor into the topic's log, and everything that left the log but is not finished.
+//
+//   log --take--> in flight --finish--> gone
+//                  |  ^  \--requeue with delay--> deferred --due--\
+//     timeout,     v  |                                            v
+//     requeue   returned  <-----------------------------------------
+//
+// A message of the channel is in exactly one of: the unread part of a log, in flight, returned, deferred. Each move is one
+// method here, which takes it out of its place and puts it into the next without anything in between that can fail.
+// Depth = unread + returned.
+//
+// A channel reads its own queue first (what a clean stop, or stock nsqd, left under its name), then follows the topic.
+
+import { RingBuffer } from '../../lib/collections/ring-buffer.js';
+import { isEphemeralName } from '../../lib/protocol/names.js';
+import type { Alarm } from '../../lib/time/alarm-clock.js';
+import type { Chunk } from '../storage/chunk.js';
+import type { LogPosition } from '../storage/log-reader.js';
+import { ID_OFFSET, recordAttempts, recordBytes } from '../storage/record.js';
+import type { BrokerContext } from './context.js';
+import { DeferredHeap } from './deferred-heap.js';
+import type { DeferredPublish, HeldRecord } from './held-record.js';
+import { InFlightTable, NO_SLOT } from './in-flight-table.js';
+import type { LogCursor } from './log-cursor.js';
+import type { Subscriber } from './subscriber.js';
+import type { TurnChannel } from './turn.js';
+
+/** A returned message waits for at most this many queued ones, as it would behind stock nsqd's default memory queue. */
+const RETURN_BEHIND_MAX = 10_000;
+/** Expired or due messages handled before the event loop gets its turn. */
+const EXPIRIES_PER_RING_MAX = 10_000;
+/** Messages handed out before the event loop gets its turn. */
+const DELIVERIES_PER_TURN_MAX = 20_000;
+/** How long a message waits whose id is in flight already, or whose file cannot be read, before the next try. */
+const RETRY_MS = 1000;
+
+/** What became of FIN, REQ or TOUCH (tcp-protocol 13.1). */
+export type AnswerOutcome = 'done' | 'ID not in flight' | 'client does not own message' | 'exiting';
+
+/** The topic, as its channels need it. */
+export interface ChannelTopic {
+  readonly name: string;
+  /** Something a checkpoint would remember has changed. */
+  checkpointSoon(): void;
+  /** A channel deferred a message: its due time is to be on disk with this turn's commit. */
+  messageDeferred(channel: Channel, record: HeldRecord): void;
+  lastSubscriberLeft(channel: Channel): void;
+}
+
+export class Channel implements TurnChannel {
+  readonly #topic: ChannelTopic;
+  readonly name: string;
+  readonly isEphemeral: boolean;
+  readonly #context: BrokerContext;
+  /** Messages an ephemeral channel keeps at most; Infinity otherwise. */
+  readonly #depthMax: number;
+  readonly #cursors: LogCursor[];
+  readonly #inFlight = new InFlightTable();
+  readonly #returned = new RingBuffer<HeldRecord>();
+  readonly #deferred = new DeferredHeap();
+  readonly #alarm: Alarm;
+  #subscribers: Subscriber[] = [];
+  /** Where the next round over the consumers begins. */
+  #turnOf = 0;
+  #isPaused = false;
+  #isExiting = false;
+  #isTouched = false;
+  /** Messages taken from the logs so far; the clock by which returned messages wait. */
+  #taken = 0;
+
+  messageCount = 0;
+  requeueCount = 0;
+  timeoutCount = 0;
+  finishCount = 0;
+  zoneLocalMessageCount = 0;
+  regionLocalMessageCount = 0;
+  globalMessageCount = 0;
+
+  /** Set by the first change after a checkpoint, cleared by the checkpoint. */
+  hasChanged = false;
+
+  /** `cursors` in the order in which they are read; the last one is the topic's. */
+  constructor(topic: ChannelTopic, name: string, context: BrokerContext, cursors: LogCursor[]) {
+    this.#topic = topic;
+    this.name = name;
+    this.isEphemeral = isEphemeralName(name);
+    this.#context = context;
+    this.#depthMax = this.isEphemeral ? context.options.memQueueSize : Infinity;
+    this.#cursors = cursors;
+    this.#alarm = context.alarmClock.newAlarm((nowMs) => this.#ring(nowMs));
+  }
+
+  // --- numbers -------------------------------------------------------------------------------------------------------
+
+  get isPaused(): boolean {
+    return this.#isPaused;
+  }
+
+  get isExiting(): boolean {
+    return this.#isExiting;
+  }
+
+  get subscribers(): readonly Subscriber[] {
+    return this.#subscribers;
+  }
+
+  get inFlightCount(): number {
+    return this.#inFlight.size;
+  }
+
+  get deferredCount(): number {
+    return this.#deferred.size;
+  }
+
+  /** Messages waiting for a consumer. */
+  depth(): number {
+    return this.#unread() + this.#returned.length;
+  }
+
+  /** Of these, how many are on disk only or beyond what `--mem-queue-size` keeps in memory (http-api 6.5). */
+  backendDepth(): number {
+    if (this.isEphemeral) return 0;
+    const depth = this.depth();
+    const onDisk = this.#cursors.reduce((sum, { reader }) => sum + reader.log.recordsOnDiskOnly(reader), 0);
+    return Math.min(depth, Math.max(onDisk, depth - this.#context.options.memQueueSize));
+  }
+
+  #unread(): number {
+    let unread = 0;
+    for (const cursor of this.#cursors) unread += cursor.available();
+    return unread;
+  }
+
+  // --- consumers -----------------------------------------------------------------------------------------------------
+
+  /** The text of the refusal, or null. */
+  addSubscriber(subscriber: Subscriber): string | null {
+    if (this.#isExiting) return 'exiting';
+    const { maxChannelConsumers } = this.#context.options;
+    if (maxChannelConsumers > 0 && this.#subscribers.length >= maxChannelConsumers) {
+      return `consumers for ${this.#topic.name}:${this.name} exceeds limit of ${maxChannelConsumers}`;
+    }
+    this.#subscribers.push(subscriber);
+    return null;
+  }
+
+  /** Its messages stay in flight until they time out (tcp-protocol 16.6), unless `--requeue-on-disconnect`. */
+  removeSubscriber(subscriber: Subscriber): void {
+    const at = this.#subscribers.indexOf(subscriber);
+    if (at < 0) return;
+    this.#subscribers.splice(at, 1);
+    if (this.#context.options.requeueOnDisconnect) this.#requeueAllOf(subscriber);
+    if (this.#subscribers.length === 0 && !this.#isExiting) this.#topic.lastSubscriberLeft(this);
+    this.touch();
+  }
+
+  #requeueAllOf(subscriber: Subscriber): void {
+    const table = this.#inFlight;
+    for (const slot of table.slots()) {
+      if (table.owners[slot] !== subscriber) continue;
+      this.requeueCount += 1;
+      this.#return(this.#takeFromFlight(slot));
+    }
+  }
+
+  // --- from the topic --------------------------------------------------------------------------------------------------
+
+  /**
+   * The topic released the messages from index `from` to `end`. `deferred` are those among them that are not due yet, in
+   * log order. An ephemeral channel that is full loses the newest ones (engine.md 12).
+   */
+  released(from: number, deferred: readonly DeferredPublish[], end: LogPosition): void {
+    this.messageCount += end.index - from;
+    let room = this.#depthMax === Infinity ? Infinity : Math.max(0, this.#depthMax - this.#depthBefore(end.index - from));
+    let next = from;
+    for (const publish of deferred) {
+      const isInside = publish.index - next <= room;
+      if (isInside) {
+        room -= publish.index - next;
+        next = publish.index + 1;
+      }
+      this.#deferPublish(publish, isInside);
+    }
+    if (end.index - next > room) this.#topicCursor().addSkip({ fromIndex: next + room, from: null, to: end });
+    this.#change();
+    this.touch();
+  }
+
+  #depthBefore(releasedCount: number): number {
+    return this.depth() - releasedCount;
+  }
+
+  #deferPublish({ chunk, position, bytes, index, dueMs }: DeferredPublish, isUnread: boolean): void {
+    const from = { chunk, position, index };
+    const to = { chunk, position: position + bytes, index: index + 1 };
+    if (isUnread) this.#topicCursor().addSkip({ fromIndex: index, from, to });
+    chunk.hold();
+    this.addDeferred({ chunk, position, attempts: 0, dueMs, turn: 0 });
+  }
+
+  /** Leaves out messages that the topic has thrown away before releasing them. */
+  skip(from: LogPosition, to: LogPosition): void {
+    this.#topicCursor().addSkip({ fromIndex: from.index, from, to });
+  }
+
+  #topicCursor(): LogCursor {
+    return this.#cursors.at(-1)!;
+  }
+
+  /** Takes over a message that waits for its due time; the caller has held its chunk. */
+  addDeferred(record: HeldRecord): void {
+    this.#deferred.push(record);
+    this.#alarm.setNoLaterThan(record.dueMs);
+  }
+
+  /** Takes over a message that waits in the queue; the caller has held its chunk. */
+  addReturned(record: HeldRecord): void {
+    this.#return(record);
+  }
+
+  // --- delivering ------------------------------------------------------------------------------------------------------
+
+  /** Asks for a `pump` at the end of this turn. */
+  touch(): void {
+    if (this.#isTouched || this.#isPaused || this.#isExiting || this.#subscribers.length === 0) return;
+    this.#isTouched = true;
+    this.#context.turn.touchChannel(this);
+  }
+
+  pump(): void {
+    this.#isTouched = false;
+    if (this.#isPaused || this.#isExiting || this.depth() === 0) return;
+    const ready = this.#readySubscribers();
+    if (ready.length === 0) return;
+    try {
+      this.#deliverTo(ready);
+    } catch (error) {
+      this.#context.reportStorageFailure(`CHANNEL(${this.name}): failed to read message from backend`, error);
+      this.#alarm.setNoLaterThan(this.#context.clock.monotonicMs() + RETRY_MS);
+    }
+    this.#rearm();
+  }
+
+  #readySubscribers(): Subscriber[] {
+    const all = this.#subscribers;
+    const ready: Subscriber[] = [];
+    for (let step = 0; step < all.length; step += 1) {
+      const subscriber = all[(this.#turnOf + step) % all.length]!;
+      if (subscriber.isReady()) ready.push(subscriber);
+    }
+    return ready;
+  }
+
+  /** Hot path (bench: delivery). One message to each ready consumer in turn until there are no more of either. */
+  #deliverTo(ready: Subscriber[]): void {
+    const nowMs = this.#context.turn.nowMs();
+    let at = 0;
+    for (let left = DELIVERIES_PER_TURN_MAX; left > 0; left -= 1) {
+      const subscriber = ready[at]!;
+      if (!this.#deliverNext(subscriber, nowMs)) return;
+      if (subscriber.isReady()) {
+        at += 1;
+      } else {
+        subscriber.requestFlush();
+        ready.splice(at, 1);
+        if (ready.length === 0) return;
+      }
+      if (at >= ready.length) at = 0;
+    }
+    this.touch();
+  }
+
+  /** Hot path (bench: delivery). False when the queue is empty. */
+  #deliverNext(subscriber: Subscriber, nowMs: number): boolean {
+    const returned = this.#returned.peek();
+    if (returned !== undefined && (returned.turn <= this.#taken || this.#unread() === 0)) {
+      this.#deliverReturned(subscriber, nowMs);
+      return true;
+    }
+    for (const cursor of this.#cursors) {
+      if (cursor.available() > 0) {
+        this.#deliverFromLog(cursor, subscriber, nowMs);
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** Hot path (bench: delivery). */
+  #deliverFromLog(cursor: LogCursor, subscriber: Subscriber, nowMs: number): void {
+    const { reader } = cursor;
+    if (reader.index === cursor.nextSkipIndex) cursor.passSkips();
+    reader.skipEnds();
+    const chunk = reader.chunk!;
+    const bytes = chunk.bytes ?? chunk.load();
+    const { position } = reader;
+    chunk.held += 1;
+    reader.position = position + recordBytes(bytes, position);
+    reader.index += 1;
+    this.#taken += 1;
+    this.globalMessageCount += 1;
+    if (!this.hasChanged) this.#change();
+    if (isSampledOut(subscriber.sampleRate)) chunk.letGo();
+    else this.#hand(bytes, position, chunk, position, recordAttempts(bytes, position), subscriber, nowMs);
+  }
+
+  #deliverReturned(subscriber: Subscriber, nowMs: number): void {
+    const record = this.#returned.peek()!;
+    const { chunk, position } = record;
+    const { bytes, start } = this.#context.readRecord(chunk, position);
+    this.#returned.shift();
+    this.globalMessageCount += 1;
+    if (isSampledOut(subscriber.sampleRate)) chunk.letGo();
+    else this.#hand(bytes, start, chunk, position, record.attempts, subscriber, nowMs);
+  }
+
+  /** Registers in flight, then delivers: an answer can never come too early (engine.md 8). */
+  #hand(
+    bytes: Uint8Array, start: number, chunk: Chunk, position: number, attemptsBefore: number, subscriber: Subscriber,
+    nowMs: number,
+  ): void {
+    if (this.#inFlight.find(bytes, start + ID_OFFSET) !== NO_SLOT) {
+      // A second copy, which a crash can leave: it waits until the first is answered, or could not be told from it.
+      this.addDeferred({ chunk, position, attempts: attemptsBefore, dueMs: nowMs + RETRY_MS, turn: 0 });
+      return;
+    }
+    const attempts = (attemptsBefore + 1) & 0xffff;
+    this.#inFlight.add(bytes, start, chunk, position, attempts, subscriber, nowMs);
+    subscriber.inFlightCount += 1;
+    subscriber.messageCount += 1;
+    subscriber.deliver(bytes, start, attempts);
+  }
+
+  // --- answers -----------------------------------------------------------------------------------------------------------
+
+  /** Hot path (bench: delivery). FIN of the id whose 16 bytes start at `at`. */
+  finish(subscriber: Subscriber, bytes: Uint8Array, at: number): AnswerOutcome {
+    const slot = this.#inFlight.find(bytes, at);
+    if (slot === NO_SLOT) return 'ID not in flight';
+    if (this.#inFlight.owners[slot] !== subscriber) return 'client does not own message';
+    const chunk = this.#inFlight.chunks[slot]!;
+    this.#inFlight.remove(slot);
+    subscriber.inFlightCount -= 1;
+    this.finishCount += 1;
+    chunk.letGo();
+    if (!this.hasChanged) this.#change();
+    this.touch();
+    return 'done';
+  }
+
+  /** REQ: back to the queue now, or after `delayMs`, which the caller has brought into its range. */
+  requeue(subscriber: Subscriber, bytes: Uint8Array, at: number, delayMs: number): AnswerOutcome {
+    const slot = this.#inFlight.find(bytes, at);
+    if (slot === NO_SLOT) return 'ID not in flight';
+    if (this.#inFlight.owners[slot] !== subscriber) return 'client does not own message';
+    if (this.#isExiting && delayMs === 0) return 'exiting';
+    this.requeueCount += 1;
+    const record = this.#takeFromFlight(slot);
+    if (delayMs === 0) {
+      this.#return(record);
+    } else {
+      record.dueMs = this.#context.clock.monotonicMs() + delayMs;
+      this.addDeferred(record);
+      this.#topic.messageDeferred(this, record);
+    }
+    this.#change();
+    this.touch();
+    return 'done';
+  }
+
+  /** TOUCH: the deadline moves to now + the client's timeout, capped (tcp-protocol 13.5). */
+  extend(subscriber: Subscriber, bytes: Uint8Array, at: number): AnswerOutcome {
+    const table = this.#inFlight;
+    const slot = table.find(bytes, at);
+    if (slot === NO_SLOT) return 'ID not in flight';
+    if (table.owners[slot] !== subscriber) return 'client does not own message';
+    const { messageTimeoutMs } = subscriber;
+    const latestMs = table.deliveredMs[slot]! + this.#context.options.maxMsgTimeoutMs;
+    const deadlineMs = Math.min(this.#context.clock.monotonicMs() + messageTimeoutMs, latestMs);
+    table.setDeadline(slot, messageTimeoutMs, deadlineMs);
+    this.#alarm.setNoLaterThan(deadlineMs);
+    return 'done';
+  }
+
+  #takeFromFlight(slot: number): HeldRecord {
+    const table = this.#inFlight;
+    const record = {
+      chunk: table.chunks[slot]!,
+      position: table.positions[slot]!,
+      attempts: table.attempts[slot]!,
+      dueMs: 0,
+      turn: 0,
+    };
+    table.owners[slot]!.inFlightCount -= 1;
+    table.remove(slot);
+    return record;
+  }
+
+  #return(record: HeldRecord): void {
+    record.turn = this.#taken + Math.min(this.#unread(), RETURN_BEHIND_MAX);
+    this.#returned.push(record);
+  }
+
+  // --- time --------------------------------------------------------------------------------------------------------------
+
+  /** Timed-out and due messages go back to the queue. */
+  #ring(nowMs: number): void {
+    const table = this.#inFlight;
+    let left = EXPIRIES_PER_RING_MAX;
+    for (let slot = table.first(); slot !== NO_SLOT && table.deadlineMs[slot]! <= nowMs && left > 0; left -= 1) {
+      this.timeoutCount += 1;
+      this.#return(this.#takeFromFlight(slot));
+      slot = table.first();
+    }
+    for (; this.#deferred.firstDueMs() <= nowMs && left > 0; left -= 1) this.#return(this.#deferred.pop()!);
+    this.#change();
+    this.#rearm();
+    this.touch();
+  }
+
+  #rearm(): void {
+    const slot = this.#inFlight.first();
+    const expiryMs = slot === NO_SLOT ? Infinity : this.#inFlight.deadlineMs[slot]!;
+    const dueMs = Math.min(expiryMs, this.#deferred.firstDueMs());
+    if (dueMs !== Infinity) this.#alarm.setNoLaterThan(dueMs);
+  }
+
+  // --- administration ------------------------------------------------------------------------------------------------------
+
+  pause(): void {
+    this.#isPaused = true;
+  }
+
+  unpause(): void {
+    this.#isPaused = false;
+    this.touch();
+  }
+
+  /** Forgets everything queued, in flight and deferred; consumers stay, their windows open again (engine.md 14.2). */
+  empty(): void {
+    const table = this.#inFlight;
+    for (const slot of table.slots()) {
+      const chunk = table.chunks[slot]!;
+      table.owners[slot]!.inFlightCount -= 1;
+      table.remove(slot);
+      chunk.letGo();
+    }
+    for (const { chunk } of this.#returned.values()) chunk.letGo();
+    this.#returned.clear();
+    for (const { chunk } of this.#deferred.values()) chunk.letGo();
+    this.#deferred.clear();
+    this.#alarm.cancel();
+    for (const cursor of this.#cursors) cursor.skipTo(cursor.limit);
+    this.#change();
+    this.touch();
+  }
+
+  /** Closes the consumers and lets go of everything. The topic takes it out of its map. */
+  delete(): void {
+    this.#isExiting = true;
+    for (const subscriber of [...this.#subscribers]) subscriber.closeAbruptly();
+    this.empty();
+    this.stop();
+  }
+
+  /** No more deliveries and deadlines; what is held stays readable for the flush of a clean stop. */
+  stop(): void {
+    this.#isExiting = true;
+    this.#alarm.cancel();
+  }
+
+  /** Lets go of the readers, after everything was emptied. */
+  detach(): void {
+    for (const { reader } of this.#cursors) reader.log.removeReader(reader);
+  }
+
+  /** After the export of a clean stop: the topic's log keeps nothing for this channel any more. */
+  abandon(): void {
+    const { reader } = this.#topicCursor();
+    const held = [...this.inFlightRecords(), ...this.#returned.values(), ...this.#deferred.values()];
+    for (const { chunk } of held) if (chunk.owner === reader.log) chunk.letGo();
+    reader.log.removeReader(reader);
+  }
+
+  #change(): void {
+    this.hasChanged = true;
+    this.#topic.checkpointSoon();
+  }
+
+  // --- for checkpoints and the clean stop ------------------------------------------------------------------------------------
+
+  get cursors(): readonly LogCursor[] {
+    return this.#cursors;
+  }
+
+  /** Forgets its own queue once everything in it is finished. True when it did. */
+  dropFinishedQueue(): boolean {
+    const own = this.#cursors.length > 1 ? this.#cursors[0]! : null;
+    if (own === null || own.available() > 0) return false;
+    own.reader.moveTo(own.limit);
+    own.reader.log.trim();
+    if (!own.reader.log.isEmpty()) return false;
+    own.reader.log.removeReader(own.reader);
+    this.#cursors.shift();
+    return true;
+  }
+
+  /** Messages in flight, as the records they would be if they came back now. */
+  *inFlightRecords(): Generator<HeldRecord> {
+    const table = this.#inFlight;
+    for (const slot of table.slots()) {
+      yield {
+        chunk: table.chunks[slot]!, position: table.positions[slot]!, attempts: table.attempts[slot]!, dueMs: 0, turn: 0,
+      };
+    }
+  }
+
+  returnedRecords(): Iterable<HeldRecord> {
+    return this.#returned.values();
+  }
+
+  deferredRecords(): readonly HeldRecord[] {
+    return this.#deferred.values();
+  }
+
+  checkInvariants(): void {
+    this.#inFlight.checkInvariants();
+    if (this.#unread() < 0) throw new Error(`channel ${this.name}: ${this.#unread()} unread`);
+  }
+}
+
+/** Keeps (rate + 1) percent, as stock nsqd does (tcp-protocol 16.4). */
+function isSampledOut(sampleRate: number): boolean {
+  return sampleRate > 0 && Math.floor(Math.random() * 100) > sampleRate;
+}

@@ -1,0 +1,35 @@
+// What topics and channels share of one daemon.
+
+import type { Logger } from '../../lib/log/logger.js';
+import type { AlarmClock } from '../../lib/time/alarm-clock.js';
+import type { Clock } from '../../lib/time/clock.js';
+import type { Options } from '../options.js';
+import type { Chunk, ChunkPool } from '../storage/chunk.js';
+import type { DataDirectory } from '../storage/data-directory.js';
+import type { Turn } from './turn.js';
+
+/** The options topics and channels read. */
+export type BrokerOptions = Pick<
+  Options,
+  | 'durability' | 'maxBytesPerFile' | 'maxChannelConsumers' | 'maxMsgTimeoutMs' | 'memQueueSize' | 'nodeId'
+  | 'requeueOnDisconnect' | 'syncEvery' | 'syncTimeoutMs'
+>;
+
+export interface BrokerContext {
+  readonly options: BrokerOptions;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly alarmClock: AlarmClock;
+  readonly turn: Turn;
+  readonly directory: DataDirectory;
+  readonly pool: ChunkPool;
+  /** One record, wherever it is. Throws StorageError. */
+  readRecord(chunk: Chunk, position: number): { readonly bytes: Uint8Array; readonly start: number };
+  /** Logs, and shows in /ping and /stats until a disk operation succeeds again. */
+  reportStorageFailure(what: string, error: unknown): void;
+  reportStorageSuccess(): void;
+  /** A topic or channel came, went, or changed between paused and running: `nsqd.dat` is to be written this turn. */
+  metadataChanged(): void;
+  /** The last channel of an ephemeral topic is gone. */
+  topicIsOver(topic: { readonly name: string }): void;
+}

@@ -1,0 +1,226 @@
+// The clean stop: every queue is left as stock nsqd would leave it, so that either daemon can go on (storage.md 12).
+//
+//   running                              stopped
+//   T.diskqueue.N.dat  (all messages)    T:C.diskqueue.N.dat  what channel C has not finished: unread, returned,
+//                                                             in flight, deferred, in this order
+//                                        T.diskqueue.N.dat    what no channel has yet
+//                                        T.nsqd-ts.state      due times, if anything is deferred
+//
+// A small backlog is copied. Of a large one whole files are taken over as hard links, and only the rest is copied.
+// The channels' queues are complete and synced before the topic's are cut: a stop that is interrupted leaves messages
+// twice, never not at all.
+
+import type { DataDirectory } from '../storage/data-directory.js';
+import { channelQueueName } from '../storage/data-directory.js';
+import type { Chunk } from '../storage/chunk.js';
+import type { LogPosition } from '../storage/log-reader.js';
+import { formatQueueMeta } from '../storage/queue-meta.js';
+import { QueueWriter } from '../storage/queue-writer.js';
+import { recordAttempts, recordBytes } from '../storage/record.js';
+import type { Segment } from '../storage/segment.js';
+import type { ChannelState, HeldState } from '../storage/topic-state.js';
+import type { Channel } from './channel.js';
+import { deferredState } from './checkpoint.js';
+import type { BrokerContext } from './context.js';
+import type { HeldRecord } from './held-record.js';
+import type { LogCursor, Skip } from './log-cursor.js';
+import type { Topic } from './topic.js';
+
+/** Unread bytes of a channel from which on files are linked instead of copied. */
+const LINK_BYTES_MIN = 16 * 1024 * 1024;
+
+/** Writes the queues of a stopped topic and its channels. Throws StorageError; what was there before is then still valid. */
+export function exportTopic(topic: Topic, context: BrokerContext): void {
+  const states: ChannelState[] = [];
+  const channels = [...topic.channels.values()].filter((channel) => !channel.isEphemeral);
+  for (const channel of channels) states.push(new ChannelExport(topic, channel, context).run());
+  if (topic.isEphemeral) {
+    topic.log.discardAll();
+    return;
+  }
+  const messages = topic.depth() - topic.backendDepth();
+  if (messages > 0) context.logger.info(`TOPIC(${topic.name}): flushing ${messages} memory messages to backend`);
+  exportOwnMessages(topic, states, context);
+}
+
+/** Leaves in the topic's own queue what no channel has, and the side file if a due time is to be kept. */
+function exportOwnMessages(topic: Topic, channelStates: readonly ChannelState[], context: BrokerContext): void {
+  const { log } = topic;
+  const { fileSystem } = context.directory;
+  if (topic.depth() > 0) log.writeOut();
+  log.syncNow();
+  const released = topic.depth() > 0 ? log.placeOf(topic.released) : log.placeOf({ chunk: null, position: 0 });
+  const wallOffsetMs = context.clock.wallMs() - context.clock.monotonicMs();
+  const deferred = topic.deferred.map((each) => deferredState(log, each, wallOffsetMs));
+  for (const channel of topic.channels.values()) channel.abandon();
+  if (topic.depth() === 0) log.trim();
+  const metaText = formatQueueMeta(log.meta(), null);
+  const waiting = channelStates.filter(({ held }) => held.length > 0);
+  if (deferred.length > 0 || waiting.length > 0) {
+    topic.stateFile.replace({ run: null, metaText, released, deferred, channels: waiting });
+  }
+  fileSystem.replace(context.directory.queueMetaPath(topic.name), metaText, true);
+  if (deferred.length === 0 && waiting.length === 0) topic.stateFile.remove();
+  topic.stateFile.close();
+  log.close();
+}
+
+class ChannelExport {
+  readonly #topic: Topic;
+  readonly #channel: Channel;
+  readonly #directory: DataDirectory;
+  readonly #context: BrokerContext;
+  readonly #writer: QueueWriter;
+  readonly #own: LogCursor | null;
+  readonly #held: HeldState[] = [];
+  readonly #wallOffsetMs: number;
+  /** Deferred messages that lie in files taken over whole, by chunk and position. */
+  readonly #taken = new Map<Chunk, { readonly file: number; readonly upTo: number; readonly from: number }[]>();
+
+  constructor(topic: Topic, channel: Channel, context: BrokerContext) {
+    this.#topic = topic;
+    this.#channel = channel;
+    this.#context = context;
+    this.#directory = context.directory;
+    this.#own = channel.cursors.length > 1 ? channel.cursors[0]! : null;
+    this.#wallOffsetMs = context.clock.wallMs() - context.clock.monotonicMs();
+    const queue = channelQueueName(topic.name, channel.name);
+    const firstFile = this.#own?.reader.log.nextFileNumber ?? 0;
+    this.#writer = new QueueWriter(this.#directory, queue, firstFile, context.options.maxBytesPerFile);
+  }
+
+  run(): ChannelState {
+    this.#announce();
+    const isLarge = this.#unreadBytes() >= LINK_BYTES_MIN;
+    if (this.#own !== null && isLarge) this.#keepOwnFiles(this.#own);
+    else if (this.#own !== null) this.#copyUnread(this.#own);
+    const cursor = this.#channel.cursors.at(-1)!;
+    if (isLarge) this.#linkOrCopyUnread(cursor);
+    else this.#copyUnread(cursor);
+    for (const record of this.#channel.returnedRecords()) this.#copyHeld(record);
+    for (const record of this.#channel.inFlightRecords()) this.#copyHeld(record);
+    for (const record of this.#channel.deferredRecords()) this.#exportDeferred(record);
+    const ownMetaText = this.#writer.finish();
+    if (this.#own !== null && !isLarge) this.#own.reader.log.discardAll();
+    const place = this.#topic.log.placeOf(this.#topic.released);
+    return {
+      name: this.#channel.name, cursor: place, ownCursor: this.#writer.readPlace, ownMetaText, skips: [], held: this.#held,
+    };
+  }
+
+  #announce(): void {
+    const { name, inFlightCount, deferredCount } = this.#channel;
+    const memory = this.#channel.depth() - this.#channel.backendDepth();
+    if (memory + inFlightCount + deferredCount === 0) return;
+    this.#context.logger.info(
+      `CHANNEL(${name}): flushing ${memory} memory ${inFlightCount} in-flight ${deferredCount} deferred messages to backend`,
+    );
+  }
+
+  #unreadBytes(): number {
+    let bytes = 0;
+    for (const { reader } of this.#channel.cursors) {
+      for (let chunk = reader.chunk; chunk !== null; chunk = chunk.next) bytes += chunk.length;
+    }
+    return bytes;
+  }
+
+  /** The queue's files stay as they are, read on from the cursor. */
+  #keepOwnFiles({ reader, limit }: LogCursor): void {
+    const { log } = reader;
+    if (reader.index >= limit.index) return;
+    this.#writer.keepExisting(log.placeOf(reader), limit.index - reader.index);
+    for (let chunk = reader.chunk; chunk !== null; chunk = chunk.next) {
+      const from = chunk === reader.chunk ? reader.position : 0;
+      this.#remember(chunk, chunk.segment!.number, from);
+    }
+    log.keepFiles();
+  }
+
+  #copyUnread(cursor: LogCursor): void {
+    this.#copyRange(cursor, cursor.reader, cursor.limit);
+  }
+
+  /** Copies the records from one place to another but for the skipped ones. */
+  #copyRange(cursor: LogCursor, from: LogPosition, to: LogPosition): void {
+    const skips = [...cursor.skips()];
+    let { chunk, position, index } = from;
+    while (index < to.index) {
+      while (position >= chunk!.length) [chunk, position] = [chunk!.next, 0];
+      const skip: Skip | undefined = skips.find((each) => each.fromIndex <= index && index < each.to.index);
+      if (skip !== undefined) {
+        ({ chunk, position, index } = skip.to);
+        continue;
+      }
+      const bytes = chunk!.load();
+      this.#writer.append(bytes, position, recordAttempts(bytes, position));
+      position += recordBytes(bytes, position);
+      index += 1;
+    }
+  }
+
+  /** Whole files are linked, the parts of the others copied. */
+  #linkOrCopyUnread(cursor: LogCursor): void {
+    const { log } = this.#topic;
+    log.writeOut();
+    let at: LogPosition = { chunk: cursor.reader.chunk, position: cursor.reader.position, index: cursor.reader.index };
+    let isFirst = this.#own === null || this.#own.reader.index >= this.#own.limit.index;
+    while (at.index < cursor.limit.index) {
+      const segment = at.chunk!.segment!;
+      const next = endOfSegment(at.chunk!, segment);
+      const isWhole = next.index <= cursor.limit.index && !hasGap(cursor, at.index, next.index);
+      const canLink = isWhole && (isFirst || (at.position === 0 && at.chunk!.filePosition === 0));
+      if (!canLink || !this.#link(at, segment, next.index - at.index)) {
+        this.#copyRange(cursor, at, next.index <= cursor.limit.index ? next : cursor.limit);
+      }
+      isFirst = false;
+      at = next;
+    }
+  }
+
+  #link(at: LogPosition, segment: Segment, records: number): boolean {
+    const file = this.#writer.nextLinkNumber;
+    if (!this.#writer.link(segment.path, at.chunk!.filePosition + at.position, records)) return false;
+    for (let chunk: Chunk | null = at.chunk; chunk !== null && chunk.segment === segment; chunk = chunk.next) {
+      this.#remember(chunk, file, chunk === at.chunk ? at.position : 0);
+    }
+    return true;
+  }
+
+  #remember(chunk: Chunk, file: number, from: number): void {
+    this.#taken.set(chunk, [{ file, from, upTo: chunk.length }]);
+  }
+
+  #copyHeld(record: HeldRecord): void {
+    this.#append(record);
+  }
+
+  #append({ chunk, position, attempts }: HeldRecord): readonly [number, number] {
+    const { bytes, start } = this.#context.readRecord(chunk, position);
+    return this.#writer.append(bytes, start, attempts);
+  }
+
+  /** A deferred message ahead of the cursor may lie in a file taken over; any other is copied. */
+  #exportDeferred(record: HeldRecord): void {
+    const taken = this.#taken.get(record.chunk)?.find(({ from }) => record.position >= from);
+    const [file, position] =
+      taken === undefined ? this.#append(record) : [taken.file, record.chunk.filePosition + record.position];
+    this.#held.push([0, file, position, record.attempts, Math.round(record.dueMs + this.#wallOffsetMs)]);
+  }
+}
+
+/** The place behind the last record of a file, seen from a chunk in it. */
+function endOfSegment(from: Chunk, segment: Segment): LogPosition {
+  let chunk = from;
+  while (chunk.next !== null && chunk.next.segment === segment) chunk = chunk.next;
+  const index = chunk.firstIndex + chunk.count;
+  return chunk.next === null ? { chunk, position: chunk.length, index } : { chunk: chunk.next, position: 0, index };
+}
+
+/** True when something between two places was dropped for this channel; a single deferred message is not. */
+function hasGap(cursor: LogCursor, fromIndex: number, toIndex: number): boolean {
+  for (const { fromIndex: from, to } of cursor.skips()) {
+    if (to.index - from > 1 && from < toIndex && to.index > fromIndex) return true;
+  }
+  return false;
+}

@@ -1,0 +1,462 @@
+// A topic: the log its publishers append to, and the channels that read it.
+//
+//   log   .....|.....................|.............|
+//              ^ channels' cursors   ^ released    ^ end
+//
+// What lies before `released` belongs to the channels; what lies behind it is the topic's own depth. `released` follows
+// the end while the topic has a channel and is not paused, and stands still otherwise, so that the first channel gets all
+// that was published before it (engine.md 5.5).
+
+import { isEphemeralName } from '../../lib/protocol/names.js';
+import { MessageIdGenerator } from '../../lib/protocol/message-id.js';
+import type { Alarm } from '../../lib/time/alarm-clock.js';
+import { channelQueueName } from '../storage/data-directory.js';
+import type { StorageError } from '../storage/file-system.js';
+import { recoverLog } from '../storage/log-recovery.js';
+import type { LogPosition, LogReader } from '../storage/log-reader.js';
+import { MessageLog } from '../storage/message-log.js';
+import type { WritePolicy } from '../storage/message-log.js';
+import { RECORD_OVERHEAD_BYTES, BODY_OFFSET, LENGTH_BYTES, TIMESTAMP_OFFSET, writeInt32 } from '../storage/record.js';
+import type { ChannelMetadata } from '../storage/metadata-file.js';
+import { TopicStateFile } from '../storage/topic-state-file.js';
+import { parseTopicState } from '../storage/topic-state.js';
+import type { RestoredState, StateChange } from '../storage/topic-state.js';
+import { Channel } from './channel.js';
+import type { ChannelTopic } from './channel.js';
+import { deferredState, heldState, topicState } from './checkpoint.js';
+import type { BrokerContext } from './context.js';
+import type { DeferredPublish, HeldRecord } from './held-record.js';
+import { LogCursor } from './log-cursor.js';
+import { PublishError } from './publish-error.js';
+import { restoreChannel, restoreDeferred } from './restore.js';
+import type { Commit, CommitWaiter, TurnTopic } from './turn.js';
+
+export class Topic implements TurnTopic, ChannelTopic {
+  readonly name: string;
+  readonly isEphemeral: boolean;
+  readonly log: MessageLog;
+  readonly released: LogReader;
+  readonly #context: BrokerContext;
+  readonly #channels = new Map<string, Channel>();
+  readonly #ids: MessageIdGenerator;
+  readonly #checkpointAlarm: Alarm;
+  readonly stateFile: TopicStateFile;
+  /** What a former run remembered of this topic; null once it is restored, or when there is nothing usable. */
+  #found: RestoredState | null;
+  /** Channels whose own queue another nsqd has written since: what is remembered of it does not count. */
+  readonly #foreignQueues = new Set<string>();
+  /** Published with a delay and not released, in log order. */
+  #deferred: DeferredPublish[] = [];
+  #isPaused = false;
+  #isExiting = false;
+  /** In this turn's list of topics to commit. */
+  #isTouched = false;
+  /** Messages and body bytes of this turn, to be taken back from the counters if its commit fails. */
+  #turnMessages = 0;
+  #turnBytes = 0;
+  /** The state is to be written whole with this turn's commit. */
+  #stateIsUrgent = false;
+  /** What this turn's commit adds to the state. */
+  #changes: StateChange[] = [];
+
+  messageCount = 0;
+  messageBytes = 0;
+
+  constructor(name: string, context: BrokerContext) {
+    this.name = name;
+    this.isEphemeral = isEphemeralName(name);
+    this.#context = context;
+    this.#ids = new MessageIdGenerator(context.options.nodeId);
+    this.#checkpointAlarm = context.alarmClock.newAlarm(() => this.checkpoint());
+    this.log = this.#openLog(name, this.#policy());
+    const { metaText, warnings } = recoverLog(this.log);
+    for (const warning of warnings) context.logger.warn(`DISKQUEUE(${name}): ${warning}`);
+    this.#found = this.#readState(metaText);
+    this.released = this.log.addReader(this.#found === null ? null : this.log.seek(...this.#found.released));
+    this.stateFile = new TopicStateFile(context.directory, name);
+  }
+
+  #policy(): WritePolicy {
+    if (this.isEphemeral) return 'never';
+    return this.#context.options.durability === 'memory' ? 'back' : 'through';
+  }
+
+  #readState(metaText: string | null): RestoredState | null {
+    const text = this.#context.directory.takeFoundState(this.name);
+    if (text === null) return null;
+    const state = parseTopicState(text, metaText);
+    if (state === null) this.#context.logger.warn(`TOPIC(${this.name}): its side file does not go with its queue, ignored`);
+    return state;
+  }
+
+  #openLog(queue: string, policy: WritePolicy): MessageLog {
+    const { directory, pool, options } = this.#context;
+    return new MessageLog(queue, directory, pool, {
+      policy,
+      bytesPerFileMax: options.maxBytesPerFile,
+      memoryRecordsMax: options.memQueueSize,
+    });
+  }
+
+  // --- numbers -------------------------------------------------------------------------------------------------------
+
+  get channels(): ReadonlyMap<string, Channel> {
+    return this.#channels;
+  }
+
+  get isPaused(): boolean {
+    return this.#isPaused;
+  }
+
+  get isExiting(): boolean {
+    return this.#isExiting;
+  }
+
+  /** Messages that no channel has yet. */
+  depth(): number {
+    return this.log.end().index - this.released.index;
+  }
+
+  backendDepth(): number {
+    if (this.isEphemeral) return 0;
+    const depth = this.depth();
+    return Math.min(depth, Math.max(this.log.recordsOnDiskOnly(this.released), depth - this.#context.options.memQueueSize));
+  }
+
+  // --- publishing ------------------------------------------------------------------------------------------------------
+
+  /**
+   * Hot path (bench: mpub). Takes over a copy of `source` from `start` to `end` as one message, delivered after `deferMs`.
+   * It counts as published once `committed` resolves, or the turn's commit settles.
+   * Throws PublishError `exiting` while the topic is being deleted or closed.
+   */
+  publish(source: Uint8Array, deferMs = 0, start = 0, end = source.length): void {
+    if (this.#isExiting) throw new PublishError('exiting');
+    const bodyBytes = end - start;
+    if (!this.#isTouched) this.#beginTurn();
+    this.messageCount += 1;
+    this.messageBytes += bodyBytes;
+    this.#turnMessages += 1;
+    this.#turnBytes += bodyBytes;
+    if (this.isEphemeral && this.#isFull()) return;
+    const { log } = this;
+    const bytes = RECORD_OVERHEAD_BYTES + bodyBytes;
+    const at = log.reserve(bytes);
+    const target = log.tail!.bytes!;
+    writeInt32(target, at, bytes - LENGTH_BYTES);
+    this.#ids.writeHeader(target, at + TIMESTAMP_OFFSET);
+    target.set(source.subarray(start, end), at + BODY_OFFSET);
+    log.advance(bytes);
+    if (deferMs > 0) this.#defer(at, bytes, deferMs);
+  }
+
+  #beginTurn(): void {
+    this.#isTouched = true;
+    this.#context.turn.touchTopic(this);
+    this.#ids.setWallClock(this.#context.turn.wallMs());
+  }
+
+  /** An ephemeral topic whose messages nobody takes keeps `--mem-queue-size` of them (engine.md 5.3). */
+  #isFull(): boolean {
+    return !this.#isRunning() && this.log.tailIndex - this.released.index >= this.#context.options.memQueueSize;
+  }
+
+  #defer(position: number, bytes: number, deferMs: number): void {
+    const dueMs = this.#context.clock.monotonicMs() + deferMs;
+    const publish = { chunk: this.log.tail!, position, bytes, index: this.log.tailIndex - 1, dueMs };
+    this.#deferred.push(publish);
+    if (publish.chunk.segment !== null) {
+      this.#changes.push({ deferred: deferredState(this.log, publish, this.#wallOffsetMs()) });
+    }
+  }
+
+  /** Resolves when what was published in this turn is kept; rejects with PublishError when it is not. */
+  committed(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const waiter: CommitWaiter = {
+        settled: (commit: Commit) => {
+          const failure = commit.failures.get(this);
+          if (failure === undefined) resolve();
+          else reject(new PublishError(failure.message, failure));
+        },
+      };
+      this.#context.turn.join(waiter);
+    });
+  }
+
+  // --- the turn ----------------------------------------------------------------------------------------------------------
+
+  commit(): LogPosition {
+    this.#isTouched = false;
+    const [messages, bytes] = [this.#turnMessages, this.#turnBytes];
+    this.#turnMessages = 0;
+    this.#turnBytes = 0;
+    const isWriting = this.log.hasUncommitted;
+    try {
+      this.log.commit();
+    } catch (error) {
+      this.messageCount -= messages;
+      this.messageBytes -= bytes;
+      this.#changes = this.#changes.filter((change) => !('deferred' in change));
+      this.#deferred = this.#deferred.filter(({ index }) => index < this.log.tailIndex);
+      this.#context.reportStorageFailure(`TOPIC(${this.name}) ERROR: failed to write message to backend`, error);
+      throw error;
+    }
+    if (isWriting && this.log.policy === 'through') this.#context.reportStorageSuccess();
+    if (this.#stateIsUrgent || this.#changes.length > 0) this.#commitState();
+    this.checkpointSoon();
+    return this.log.end();
+  }
+
+  sync(done: (error: StorageError | null) => void): void {
+    this.log.sync(done);
+  }
+
+  #isRunning(): boolean {
+    return this.#channels.size > 0 && !this.#isPaused;
+  }
+
+  /** Gives the channels what lies before `end`, if it may flow. */
+  release(end: LogPosition): void {
+    if (!this.#isRunning() || end.index <= this.released.index) return;
+    const from = this.released.index;
+    const deferred = this.#takeDeferred(end.index);
+    this.released.moveTo(end);
+    for (const channel of this.#channels.values()) channel.released(from, deferred, end);
+  }
+
+  #takeDeferred(endIndex: number): DeferredPublish[] {
+    if (this.#deferred.length === 0) return this.#deferred;
+    const nowMs = this.#context.clock.monotonicMs();
+    const taken = this.#deferred.filter(({ index }) => index < endIndex);
+    this.#deferred = this.#deferred.slice(taken.length);
+    return taken.filter(({ dueMs }) => dueMs > nowMs);
+  }
+
+  // --- channels ------------------------------------------------------------------------------------------------------------
+
+  findChannel(name: string): Channel | undefined {
+    return this.#channels.get(name);
+  }
+
+  /** Creates the channel if it is missing. A topic's first channel gets everything the topic holds. */
+  getChannel(name: string): Channel {
+    const existing = this.#channels.get(name);
+    if (existing !== undefined) return existing;
+    const channel = this.addChannel(name, this.log.addReader(this.released));
+    this.#context.logger.info(`TOPIC(${this.name}): new channel(${name})`);
+    if (!channel.isEphemeral) {
+      this.#context.metadataChanged();
+      this.#stateChanged();
+    }
+    this.#followChannels();
+    this.release(this.log.end());
+    return channel;
+  }
+
+  /** A channel whose place in the topic's log is known. It reads its own queue first, if one is found. */
+  addChannel(name: string, reader: LogReader): Channel {
+    const cursors = [new LogCursor(reader, this.released)];
+    if (!isEphemeralName(name)) {
+      const own = this.#openOwnQueue(name);
+      if (own !== null) cursors.unshift(own);
+    }
+    const channel = new Channel(this, name, this.#context, cursors);
+    this.#channels.set(name, channel);
+    return channel;
+  }
+
+  #openOwnQueue(channelName: string): LogCursor | null {
+    const queue = channelQueueName(this.name, channelName);
+    const log = this.#openLog(queue, 'through');
+    const { metaText, warnings } = recoverLog(log);
+    for (const warning of warnings) this.#context.logger.warn(`DISKQUEUE(${queue}): ${warning}`);
+    if (log.isEmpty()) return null;
+    const state = this.#found?.channels.find(({ name }) => name === channelName);
+    const isCurrent = state !== undefined && (state.ownMetaText === null || state.ownMetaText === metaText);
+    if (state !== undefined && !isCurrent) this.#foreignQueues.add(channelName);
+    const place = isCurrent ? state.ownCursor : null;
+    return new LogCursor(log.addReader(place === null ? null : log.seek(...place)), log.end());
+  }
+
+  /** A normal channel of an ephemeral topic overflows to disk; an ephemeral topic alone never touches it. */
+  #followChannels(): void {
+    if (!this.isEphemeral) return;
+    const needsDisk = [...this.#channels.values()].some((channel) => !channel.isEphemeral);
+    this.log.policy = needsDisk ? 'back' : 'never';
+  }
+
+  /** False when there is no such channel. Its consumers are disconnected, its messages gone. */
+  deleteChannel(name: string): boolean {
+    const channel = this.#channels.get(name);
+    if (channel === undefined) return false;
+    this.#context.logger.info(`TOPIC(${this.name}): deleting channel ${name}`);
+    channel.delete();
+    for (const { reader } of channel.cursors.slice(0, -1)) reader.log.discardAll();
+    channel.detach();
+    this.#channels.delete(name);
+    this.#removeOwnQueue(name);
+    if (!channel.isEphemeral) {
+      this.#context.metadataChanged();
+      this.#stateChanged();
+    }
+    if (this.isEphemeral && this.#channels.size === 0 && !this.#isExiting) this.#context.topicIsOver(this);
+    return true;
+  }
+
+  /** An ephemeral channel goes with its last consumer. */
+  lastSubscriberLeft(channel: Channel): void {
+    if (channel.isEphemeral) this.deleteChannel(channel.name);
+  }
+
+  #removeOwnQueue(channelName: string): void {
+    const { directory } = this.#context;
+    directory.fileSystem.remove(directory.queueMetaPath(channelQueueName(this.name, channelName)));
+  }
+
+  // --- administration --------------------------------------------------------------------------------------------------------
+
+  pause(): void {
+    this.#isPaused = true;
+    this.#context.metadataChanged();
+    this.#stateChanged();
+  }
+
+  unpause(): void {
+    this.#isPaused = false;
+    this.#context.metadataChanged();
+    this.#stateChanged();
+    this.release(this.log.end());
+  }
+
+  /** Drops what no channel has yet; the channels keep theirs (engine.md 14.1). */
+  empty(): void {
+    const end = this.log.end();
+    const from = { chunk: this.released.chunk, position: this.released.position, index: this.released.index };
+    if (from.index === end.index) return;
+    this.#deferred = this.#deferred.filter(({ index }) => index >= end.index);
+    this.released.moveTo(end);
+    for (const channel of this.#channels.values()) channel.skip(from, end);
+    this.#stateChanged();
+  }
+
+  /** Closes all consumers and removes everything, memory and files. */
+  delete(): void {
+    this.#isExiting = true;
+    for (const name of [...this.#channels.keys()]) this.deleteChannel(name);
+    this.#checkpointAlarm.cancel();
+    this.log.discardAll();
+    const { directory } = this.#context;
+    directory.fileSystem.remove(directory.topicStatePath(this.name));
+    directory.fileSystem.remove(directory.queueMetaPath(this.name));
+  }
+
+  // --- checkpoints -------------------------------------------------------------------------------------------------------------
+
+  checkpointSoon(): void {
+    if (this.#checkpointAlarm.isSet || this.isEphemeral) return;
+    this.#checkpointAlarm.setFor(this.#context.clock.monotonicMs() + this.#context.options.syncTimeoutMs);
+  }
+
+  /** What a restart must know has changed: the state is written with this turn's commit. */
+  #stateChanged(): void {
+    if (this.isEphemeral) return;
+    this.#stateIsUrgent = true;
+    if (!this.#isTouched) this.#beginTurn();
+  }
+
+  messageDeferred(channel: Channel, record: HeldRecord): void {
+    if (this.isEphemeral || channel.isEphemeral || record.chunk.segment === null) return;
+    const held = heldState(this.log, record, this.#wallOffsetMs());
+    this.#changes.push({ channel: channel.name, held });
+    if (!this.#isTouched) this.#beginTurn();
+  }
+
+  #wallOffsetMs(): number {
+    return this.#context.clock.wallMs() - this.#context.clock.monotonicMs();
+  }
+
+  get deferred(): readonly DeferredPublish[] {
+    return this.#deferred;
+  }
+
+  /** Remembers where every channel stands, and gives up memory and files that are no longer needed. */
+  checkpoint(): void {
+    this.#checkpointAlarm.cancel();
+    if (this.#isExiting || this.isEphemeral) return;
+    try {
+      for (const channel of this.#channels.values()) {
+        channel.hasChanged = false;
+        if (channel.dropFinishedQueue()) this.#removeOwnQueue(channel.name);
+      }
+      this.log.trim();
+      this.#writeState();
+      this.log.sync((error) => {
+        if (error !== null) this.#context.reportStorageFailure(`TOPIC(${this.name}): failed to sync`, error);
+      });
+    } catch (error) {
+      this.#context.reportStorageFailure(`TOPIC(${this.name}): failed to write its state`, error);
+      this.checkpointSoon();
+    }
+  }
+
+  #writeState(): void {
+    this.#stateIsUrgent = false;
+    this.#changes = [];
+    this.log.writeMeta();
+    for (const channel of this.#channels.values()) {
+      if (channel.cursors.length > 1) channel.cursors[0]!.reader.log.writeMeta();
+    }
+    this.stateFile.replace(topicState(this, this.#context.directory.run, this.#context.clock));
+  }
+
+  /** What this turn deferred goes behind the last snapshot; what changes more than that makes a new one. */
+  #commitState(): void {
+    try {
+      if (this.#stateIsUrgent || (this.#changes.length > 0 && !this.stateFile.exists)) this.#writeState();
+      else if (this.#changes.length > 0) this.stateFile.append(this.#changes);
+      this.#changes = [];
+    } catch (error) {
+      this.#stateIsUrgent = true;
+      this.#context.reportStorageFailure(`TOPIC(${this.name}): failed to write its state`, error);
+    }
+  }
+
+  /** Puts the topic into the state its files describe; called once, before anybody uses it. */
+  restore(channels: readonly ChannelMetadata[], isPaused: boolean): void {
+    const { clock } = this.#context;
+    const found = this.#found;
+    this.#isPaused = isPaused;
+    if (found !== null) this.#deferred = restoreDeferred(this, found, clock);
+    for (const { name, paused } of channels) {
+      const state = found?.channels.find((each) => each.name === name);
+      const channel = this.addChannel(name, this.log.addReader(state === undefined ? this.released : this.log.seek(...state.cursor)));
+      if (paused) channel.pause();
+    }
+    this.#followChannels();
+    this.release(this.log.end());
+    for (const state of found?.channels ?? []) {
+      const channel = this.#channels.get(state.name);
+      const held = this.#foreignQueues.has(state.name) ? state.held.filter(([queue]) => queue === 1) : state.held;
+      if (channel !== undefined) restoreChannel(this, channel, { ...state, held }, found!.changes, clock);
+    }
+    this.#foreignQueues.clear();
+    this.#found = null;
+    this.log.dropUnneeded();
+    for (const channel of this.#channels.values()) {
+      for (const { reader } of channel.cursors) reader.log.dropUnneeded();
+      // What was released before this start was counted then.
+      channel.messageCount = 0;
+    }
+    const newest = this.log.newestId();
+    if (newest !== null) this.#ids.continueAfter(newest);
+    if (this.#channels.size > 0 || this.depth() > 0) this.#stateChanged();
+  }
+
+  /** Refuses publishes and stops deliveries; what it holds stays for the export of a clean stop. */
+  stop(): void {
+    this.#isExiting = true;
+    this.#checkpointAlarm.cancel();
+    for (const channel of this.#channels.values()) channel.stop();
+  }
+}

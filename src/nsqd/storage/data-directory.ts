@@ -1,0 +1,100 @@
+// Names of the files in the data directory (storage.md 1), and what it held when the daemon started.
+// The listing is taken once: from then on the daemon itself knows which files exist.
+
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { isValidName } from '../../lib/protocol/names.js';
+import type { FileSystem } from './file-system.js';
+
+const DATA_FILE = /^(.+)\.diskqueue\.(\d{6,})\.dat$/;
+const META_FILE = /^(.+)\.diskqueue\.meta\.dat$/;
+const STATE_FILE = /^(.+)\.nsqd-ts\.state$/;
+const TEMPORARY_FILE = /^(?:nsqd\.dat|.+\.diskqueue\.meta\.dat|.+\.nsqd-ts\.state)\.\d+\.tmp$/;
+
+export class DataDirectory {
+  /** Names this run of the daemon in files that only it can vouch for. */
+  readonly run = randomBytes(6).toString('hex');
+  readonly path: string;
+  readonly fileSystem: FileSystem;
+  /** Data file numbers found at start, by queue name, rising; entries are taken out as their queue is opened. */
+  readonly #foundFiles = new Map<string, number[]>();
+  readonly #foundQueues = new Set<string>();
+  readonly #foundStates = new Set<string>();
+
+  constructor(path: string, fileSystem: FileSystem) {
+    this.path = path === '' ? '.' : path;
+    this.fileSystem = fileSystem;
+  }
+
+  /** Reads the listing, and removes what a failed or interrupted replacement of a file left behind. */
+  scan(): void {
+    for (const name of this.fileSystem.list(this.path)) {
+      const data = DATA_FILE.exec(name);
+      if (data !== null) {
+        this.#foundQueues.add(data[1]!);
+        const numbers = this.#foundFiles.get(data[1]!);
+        if (numbers === undefined) this.#foundFiles.set(data[1]!, [Number(data[2])]);
+        else numbers.push(Number(data[2]));
+      } else if (TEMPORARY_FILE.test(name)) {
+        this.fileSystem.remove(join(this.path, name));
+      } else {
+        const meta = META_FILE.exec(name);
+        if (meta !== null) this.#foundQueues.add(meta[1]!);
+        const state = STATE_FILE.exec(name);
+        if (state !== null) this.#foundStates.add(state[1]!);
+      }
+    }
+    for (const numbers of this.#foundFiles.values()) numbers.sort((a, b) => a - b);
+  }
+
+  /**
+   * The data files found at start for a queue that is opened now, null when the queue had no file at all. A second call
+   * for the same queue gives null.
+   */
+  takeFoundFiles(queue: string): number[] | null {
+    if (!this.#foundQueues.delete(queue)) return null;
+    const numbers = this.#foundFiles.get(queue) ?? [];
+    this.#foundFiles.delete(queue);
+    return numbers;
+  }
+
+  /** The text of a topic's side file found at start, once. Throws StorageError. */
+  takeFoundState(topic: string): string | null {
+    if (!this.#foundStates.delete(topic)) return null;
+    return this.fileSystem.readWhole(this.topicStatePath(topic))?.toString('utf8') ?? null;
+  }
+
+  /** Topics and their channels as the file names tell them, for a start without usable `nsqd.dat`. */
+  foundTopics(): Map<string, Set<string>> {
+    const topics = new Map<string, Set<string>>();
+    for (const queue of this.#foundQueues) {
+      const [topic, channel, ...rest] = queue.split(':') as [string, ...string[]];
+      if (rest.length > 0 || !isValidName(topic) || (channel !== undefined && !isValidName(channel))) continue;
+      const channels = topics.get(topic) ?? new Set();
+      if (channel !== undefined) channels.add(channel);
+      topics.set(topic, channels);
+    }
+    return topics;
+  }
+
+  metadataPath(): string {
+    return join(this.path, 'nsqd.dat');
+  }
+
+  dataPath(queue: string, fileNumber: number): string {
+    return join(this.path, `${queue}.diskqueue.${String(fileNumber).padStart(6, '0')}.dat`);
+  }
+
+  queueMetaPath(queue: string): string {
+    return join(this.path, `${queue}.diskqueue.meta.dat`);
+  }
+
+  topicStatePath(topic: string): string {
+    return join(this.path, `${topic}.nsqd-ts.state`);
+  }
+}
+
+/** Name of a channel's own disk queue. */
+export function channelQueueName(topic: string, channel: string): string {
+  return `${topic}:${channel}`;
+}

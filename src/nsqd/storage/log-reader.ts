@@ -1,0 +1,60 @@
+// A cursor into a log. Everything from it on stays in memory or on disk until it has moved on.
+
+import type { Chunk } from './chunk.js';
+import type { MessageLog } from './message-log.js';
+
+/** A place between two records. */
+export interface LogPosition {
+  /** Null when the log holds nothing. */
+  readonly chunk: Chunk | null;
+  /** Bytes from the chunk's first record. */
+  readonly position: number;
+  /** Records before this place since the log began. */
+  readonly index: number;
+}
+
+export class LogReader implements LogPosition {
+  readonly log: MessageLog;
+  chunk: Chunk | null = null;
+  position = 0;
+  index = 0;
+
+  constructor(log: MessageLog) {
+    this.log = log;
+  }
+
+  /** Moves into the first chunk after the log was empty; the chunk has counted this reader already. */
+  enter(chunk: Chunk): void {
+    this.chunk = chunk;
+    this.position = 0;
+  }
+
+  /** Leaves the last chunk of a log in which everything was read. */
+  leave(): void {
+    const { chunk } = this;
+    this.chunk = null;
+    this.position = 0;
+    chunk?.removeReader();
+  }
+
+  /** Steps over the end of sealed chunks, so that they can go. */
+  skipEnds(): void {
+    while (this.chunk !== null && this.chunk.next !== null && this.position >= this.chunk.length) this.#step();
+  }
+
+  /** Moves forward to a later place of the same log. */
+  moveTo(target: LogPosition): void {
+    while (this.chunk !== null && target.chunk !== null && this.chunk !== target.chunk) this.#step();
+    this.position = target.position;
+    this.index = target.index;
+    this.skipEnds();
+  }
+
+  #step(): void {
+    const left = this.chunk!;
+    this.chunk = left.next;
+    this.position = 0;
+    left.removeReader();
+    if (!left.isDone) this.log.evictIfFar(left);
+  }
+}

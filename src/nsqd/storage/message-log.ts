@@ -1,0 +1,560 @@
+// A log of messages: what a topic's publishers append and its channels read, each message stored once.
+//
+//        done       written, maybe evicted            in memory
+//   | ............ | chunk -> chunk -> chunk -> ... -> tail chunk |          chunks, in order, linked
+//   | removed file | file N ............ | file N + 1 ............ |          segments
+//                    ^ reader            ^ reader                  ^ tail
+//
+// Records are appended to the tail chunk during a turn of the event loop and become part of the log at its end, by
+// `commit`. A commit that fails takes back everything since the last one. Readers see committed records only.
+//
+// Owns its chunks, segments and files. Does not know topics, channels or clients; who reads is a LogReader.
+
+import { CHUNK_BYTES_MAX, Chunk, FIRST_CHUNK_BYTES, nextChunkBytes } from './chunk.js';
+import type { ChunkOwner, ChunkPool } from './chunk.js';
+import type { DataDirectory } from './data-directory.js';
+import { LogReader } from './log-reader.js';
+import type { LogPosition } from './log-reader.js';
+import { StorageError } from './file-system.js';
+import { formatQueueMeta } from './queue-meta.js';
+import type { QueueMeta } from './queue-meta.js';
+import { LENGTH_BYTES, recordBytes, recordId } from './record.js';
+import { Segment } from './segment.js';
+import type { FilePlace } from './topic-state.js';
+
+/**
+ * When records go to the file: `through` = at every commit; `back` = when more than the memory bound are unread;
+ * `never` = not at all.
+ */
+export type WritePolicy = 'through' | 'back' | 'never';
+
+export interface MessageLogSettings {
+  readonly policy: WritePolicy;
+  readonly bytesPerFileMax: number;
+  /** Unread records kept in memory for a reader before they are left to the disk alone. */
+  readonly memoryRecordsMax: number;
+}
+
+/** Whole records found in a file. */
+export interface RecordRun {
+  readonly position: number;
+  readonly length: number;
+  readonly count: number;
+}
+
+/** The state to go back to when a commit fails. */
+interface Mark {
+  readonly tail: Chunk | null;
+  readonly last: Chunk | null;
+  readonly length: number;
+  readonly count: number;
+  readonly tailIndex: number;
+}
+
+export class MessageLog implements ChunkOwner {
+  readonly name: string;
+  readonly directory: DataDirectory;
+  readonly pool: ChunkPool;
+  policy: WritePolicy;
+  readonly #settings: MessageLogSettings;
+
+  /** The chunk being filled. Its free part begins at `tail.length`. */
+  tail: Chunk | null = null;
+  /** Records appended since the log began, the uncommitted ones of this turn included. */
+  tailIndex = 0;
+  /** Chunks that are not done, oldest first; done ones are dropped when they come to the front. */
+  #live: Chunk[] = [];
+  readonly #readers: LogReader[] = [];
+  #segments: Segment[] = [];
+  #segment: Segment | null = null;
+  #nextFileNumber = 0;
+  #firstUnwritten: Chunk | null = null;
+  /** The newest chunk, sealed or not: the one the next chunk is linked to. */
+  #last: Chunk | null = null;
+  #mark: Mark = { tail: null, last: null, length: 0, count: 0, tailIndex: 0 };
+  /** First chunk begun since the last commit. */
+  #firstUncommitted: Chunk | null = null;
+  #hasUncommitted = false;
+  #chunkBytes = FIRST_CHUNK_BYTES;
+  #chunkStartedMs = 0;
+  /** Set when a file was created: metadata naming it must be written before its first record is acknowledged. */
+  metaIsStale = false;
+  /** Set when a file was created, until the directory is synced. */
+  directoryNeedsSync = false;
+
+  constructor(name: string, directory: DataDirectory, pool: ChunkPool, settings: MessageLogSettings) {
+    this.name = name;
+    this.directory = directory;
+    this.pool = pool;
+    this.policy = settings.policy;
+    this.#settings = settings;
+  }
+
+  // --- appending ---------------------------------------------------------------------------------------------------
+
+  /** Hot path (bench: mpub). Room for one record in `tail.bytes`; returns where it starts. */
+  reserve(bytes: number): number {
+    const tail = this.tail;
+    if (tail !== null && tail.length + bytes <= tail.limit) return tail.length;
+    this.#startChunk(bytes);
+    return 0;
+  }
+
+  /** Hot path (bench: mpub). Makes the record written at the reserved place part of this turn. */
+  advance(bytes: number): void {
+    const tail = this.tail!;
+    tail.length += bytes;
+    tail.count += 1;
+    if (tail.segment !== null) tail.segment.size += bytes;
+    this.tailIndex += 1;
+    this.#hasUncommitted = true;
+  }
+
+  get hasUncommitted(): boolean {
+    return this.#hasUncommitted;
+  }
+
+  #startChunk(bytes: number): void {
+    const nowMs = performance.now();
+    if (this.tail !== null) {
+      this.tail.limit = 0;
+      this.#chunkBytes = nextChunkBytes(this.#chunkBytes, nowMs - this.#chunkStartedMs);
+    }
+    this.#chunkStartedMs = nowMs;
+    const perFile = this.policy === 'never' ? CHUNK_BYTES_MAX : this.#settings.bytesPerFileMax;
+    const capacity = Math.max(bytes, Math.min(this.#chunkBytes, Math.max(perFile, 1)));
+    const chunk = new Chunk(this, this.pool.acquire(capacity), this.tailIndex, capacity);
+    chunk.readers = this.#readers.length;
+    if (this.policy === 'through') this.#place(chunk, bytes);
+    if (this.#last !== null) this.#last.next = chunk;
+    this.#last = chunk;
+    this.tail = chunk;
+    this.#firstUnwritten ??= chunk;
+    this.#firstUncommitted ??= chunk;
+    this.#live.push(chunk);
+  }
+
+  /** Assigns the chunk's place in a file, rolling first when `bytes` would exceed the limit (storage.md 7.2). */
+  #place(chunk: Chunk, bytes: number): void {
+    const { bytesPerFileMax } = this.#settings;
+    if (this.#segment === null || (this.#segment.size > 0 && this.#segment.size + bytes > bytesPerFileMax)) {
+      this.#rollSegment();
+    }
+    const segment = this.#segment!;
+    chunk.segment = segment;
+    chunk.filePosition = segment.size;
+    if (chunk.limit > 0) chunk.limit = Math.max(bytes, Math.min(chunk.limit, bytesPerFileMax - segment.size));
+    segment.liveChunks += 1;
+  }
+
+  #rollSegment(): void {
+    const previous = this.#segment;
+    if (previous !== null) previous.isSealed = true;
+    this.#segment = new Segment(this.directory, this.name, this.#nextFileNumber, 0);
+    this.#nextFileNumber += 1;
+    this.#segments.push(this.#segment);
+    this.metaIsStale = true;
+    this.directoryNeedsSync = true;
+    if (previous !== null && previous.liveChunks === 0) this.#discard(previous);
+  }
+
+  // --- committing --------------------------------------------------------------------------------------------------
+
+  /**
+   * Ends a turn: what was appended is written as the policy says and becomes visible to readers. On failure everything
+   * since the last commit is taken back, in memory and in the file, and the StorageError is thrown.
+   */
+  commit(): void {
+    if (!this.#hasUncommitted) return;
+    try {
+      if (this.policy === 'through' || (this.policy === 'back' && this.#isBeyondMemory())) this.writeOut();
+    } catch (error) {
+      this.#takeBack();
+      throw error;
+    }
+    this.#hasUncommitted = false;
+    const before = this.#mark.last;
+    const tail = this.tail!;
+    this.#mark = { tail, last: tail, length: tail.length, count: tail.count, tailIndex: this.tailIndex };
+    if (this.#firstUncommitted !== null) this.#afterRoll(before, this.#firstUncommitted);
+  }
+
+  #isBeyondMemory(): boolean {
+    let slowest = this.tailIndex;
+    for (const reader of this.#readers) slowest = Math.min(slowest, reader.index);
+    return this.tailIndex - slowest > this.#settings.memoryRecordsMax || this.pool.isOverBudget();
+  }
+
+  /** Writes every chunk that has bytes the file lacks: one call a chunk. Throws StorageError. */
+  writeOut(): void {
+    for (let chunk = this.#firstUnwritten; chunk !== null; chunk = chunk.next) {
+      this.#firstUnwritten = chunk;
+      if (chunk.isDone || chunk.written === chunk.length) continue;
+      if (chunk.segment === null) this.#place(chunk, chunk.length);
+      const segment = chunk.segment!;
+      const { written } = chunk;
+      segment.write(chunk.bytes!, written, chunk.length - written, chunk.filePosition + written);
+      if (segment.size < chunk.filePosition + chunk.length) segment.size = chunk.filePosition + chunk.length;
+      segment.writtenBytes = chunk.filePosition + chunk.length;
+      chunk.written = chunk.length;
+    }
+    if (this.metaIsStale) this.writeMeta();
+  }
+
+  #takeBack(): void {
+    const { tail, last, length, count, tailIndex } = this.#mark;
+    for (const reader of this.#readers) if (reader.chunk === this.#firstUncommitted) reader.chunk = tail;
+    for (let chunk = this.#firstUncommitted; chunk !== null; chunk = chunk.next) this.#dropUncommitted(chunk);
+    this.#firstUncommitted = null;
+    if (this.#firstUnwritten?.isDone === true) this.#firstUnwritten = last;
+    this.#last = last;
+    if (last !== null) last.next = null;
+    this.tail = tail;
+    this.tailIndex = tailIndex;
+    this.#hasUncommitted = false;
+    if (tail !== null) {
+      tail.length = length;
+      tail.count = count;
+      tail.limit = 0;
+      tail.written = Math.min(tail.written, length);
+    }
+    this.#retireSegment(tail);
+  }
+
+  #dropUncommitted(chunk: Chunk): void {
+    chunk.isDone = true;
+    if (chunk.bytes !== null) this.pool.release(chunk.bytes);
+    chunk.bytes = null;
+    if (chunk.segment !== null) chunk.segment.liveChunks -= 1;
+  }
+
+  /** After a failed write no file is appended to again: the next record starts a new one. */
+  #retireSegment(tail: Chunk | null): void {
+    this.#live = this.#live.filter((chunk) => !chunk.isDone);
+    const kept = tail?.segment ?? null;
+    this.#segment = null;
+    for (const segment of this.#segments) {
+      if (segment.isSealed && segment !== kept) continue;
+      segment.isSealed = true;
+      try {
+        segment.cutBack(segment === kept ? tail!.filePosition + tail!.written : 0);
+      } catch {
+        // The fragment stays behind the last whole record, where recovery recognises a torn tail.
+      }
+      if (segment.liveChunks === 0) this.#discard(segment);
+    }
+  }
+
+  /** Moves readers that stand at the end of sealed chunks into the new ones, and gives up memory nobody is near. */
+  #afterRoll(before: Chunk | null, first: Chunk): void {
+    this.#firstUncommitted = null;
+    for (const reader of this.#readers) {
+      if (reader.chunk === null) reader.enter(first);
+      reader.skipEnds();
+    }
+    for (let chunk = before ?? first; chunk.next !== null; chunk = chunk.next) this.evictIfFar(chunk);
+  }
+
+  // --- reading -----------------------------------------------------------------------------------------------------
+
+  /** A new reader at `from`, or at the beginning of what is kept when null. */
+  addReader(from: LogPosition | null): LogReader {
+    const reader = new LogReader(this);
+    const oldest = this.#oldest();
+    const place = from ?? { chunk: oldest, position: 0, index: oldest?.firstIndex ?? this.#mark.tailIndex };
+    this.#readers.push(reader);
+    reader.chunk = place.chunk;
+    reader.position = place.position;
+    reader.index = place.index;
+    for (let chunk = place.chunk ?? this.#firstUncommitted; chunk !== null; chunk = chunk.next) chunk.readers += 1;
+    return reader;
+  }
+
+  removeReader(reader: LogReader): void {
+    const at = this.#readers.indexOf(reader);
+    if (at < 0) return;
+    this.#readers.splice(at, 1);
+    for (let chunk = reader.chunk ?? this.#firstUncommitted; chunk !== null; chunk = chunk.next) chunk.removeReader();
+    reader.chunk = null;
+  }
+
+  /** The end of what is committed. */
+  end(): LogPosition {
+    const { tail, length, tailIndex } = this.#mark;
+    return { chunk: tail, position: length, index: tailIndex };
+  }
+
+  loadChunk(chunk: Chunk): Uint8Array {
+    const bytes = this.pool.acquire(chunk.length);
+    try {
+      this.#read(chunk, bytes, chunk.length, 0);
+    } catch (error) {
+      this.pool.release(bytes);
+      throw error;
+    }
+    chunk.bytes = bytes;
+    return bytes;
+  }
+
+  /** One record of a chunk that may not be in memory, without bringing the whole chunk back. Throws StorageError. */
+  recordAt(chunk: Chunk, position: number): { readonly bytes: Uint8Array; readonly start: number } {
+    if (chunk.bytes !== null) return { bytes: chunk.bytes, start: position };
+    const length = new Uint8Array(LENGTH_BYTES);
+    this.#read(chunk, length, LENGTH_BYTES, position);
+    const bytes = new Uint8Array(recordBytes(length, 0));
+    this.#read(chunk, bytes, bytes.length, position);
+    return { bytes, start: 0 };
+  }
+
+  #read(chunk: Chunk, bytes: Uint8Array, length: number, position: number): void {
+    const segment = chunk.segment!;
+    const count = segment.read(bytes, 0, length, chunk.filePosition + position);
+    if (count < length) throw new StorageError('read', segment.path, 'EOF', 'the file is shorter than it was');
+  }
+
+  /** Drops the memory of a chunk that the file has whole and that no reader will reach soon. */
+  evictIfFar(chunk: Chunk): void {
+    if (chunk.bytes === null || chunk.written < chunk.length || chunk === this.tail) return;
+    if (this.#isNear(chunk)) return;
+    this.pool.release(chunk.bytes);
+    chunk.bytes = null;
+  }
+
+  #isNear(chunk: Chunk): boolean {
+    const end = chunk.firstIndex + chunk.count;
+    const reach = this.pool.isOverBudget() ? 0 : this.#settings.memoryRecordsMax;
+    return this.#readers.some((reader) => reader.index < end && chunk.firstIndex - reader.index <= reach);
+  }
+
+  /** Committed records from `from` on that are on disk only. */
+  recordsOnDiskOnly(from: LogReader): number {
+    let count = 0;
+    for (let chunk = from.chunk; chunk !== null; chunk = chunk.next) {
+      if (chunk.bytes !== null) continue;
+      count += chunk.firstIndex + chunk.count - Math.max(from.index, chunk.firstIndex);
+    }
+    return count;
+  }
+
+  // --- what is no longer needed --------------------------------------------------------------------------------------
+
+  chunkDone(chunk: Chunk): void {
+    if (chunk.bytes !== null) this.pool.release(chunk.bytes);
+    chunk.bytes = null;
+    if (this.#live[0] === chunk) this.#dropDoneFront();
+    const { segment } = chunk;
+    if (segment === null) return;
+    segment.liveChunks -= 1;
+    if (segment.isSealed && segment.liveChunks === 0) this.#discard(segment);
+  }
+
+  #dropDoneFront(): void {
+    let done = 0;
+    while (done < this.#live.length && this.#live[done]!.isDone) done += 1;
+    this.#live.splice(0, done);
+  }
+
+  #oldest(): Chunk | null {
+    this.#dropDoneFront();
+    return this.#live[0] ?? null;
+  }
+
+  #discard(segment: Segment): void {
+    this.#segments = this.#segments.filter((each) => each !== segment);
+    segment.discard();
+  }
+
+  /**
+   * Gives up the memory, and where everything is finished the file, of a log whose readers have read all of it, so that
+   * a quiet queue costs nothing. Called now and then, not per message.
+   */
+  trim(): void {
+    const { tail } = this;
+    if (tail === null || this.#hasUncommitted) return;
+    if (this.#readers.some((reader) => reader.index < this.tailIndex)) return;
+    tail.limit = 0;
+    this.tail = null;
+    this.#mark = { tail: null, last: this.#last, length: 0, count: 0, tailIndex: this.tailIndex };
+    if (this.#segment !== null) this.#segment.isSealed = true;
+    this.#segment?.close();
+    this.#segment = null;
+    this.#chunkBytes = FIRST_CHUNK_BYTES;
+    for (const reader of this.#readers) reader.leave();
+    this.evictIfFar(tail);
+    if (this.policy !== 'back' || tail.isDone) this.#firstUnwritten = null;
+    this.metaIsStale = this.policy !== 'never';
+  }
+
+  /** Lets go of what nobody needs: to be called once readers and held records are set up after `adopt`. */
+  dropUnneeded(): void {
+    for (const chunk of [...this.#live]) chunk.finishIfUnneeded();
+    this.#dropDoneFront();
+  }
+
+  /** True when nothing is left: no record unread, none held. */
+  isEmpty(): boolean {
+    return this.#oldest() === null;
+  }
+
+  /** Takes over a run of whole records found in a file at start; `damage` says why the file was not read to its end. */
+  adopt(fileNumber: number, size: number, runs: readonly RecordRun[], damage: string | null): void {
+    const segment = new Segment(this.directory, this.name, fileNumber, size);
+    segment.isSealed = true;
+    segment.writtenBytes = size;
+    segment.damage = damage;
+    this.#segments.push(segment);
+    for (const run of runs) {
+      const chunk = new Chunk(this, null, this.tailIndex, 0);
+      Object.assign(chunk, { length: run.length, written: run.length, count: run.count, segment });
+      chunk.filePosition = run.position;
+      if (this.#last !== null) this.#last.next = chunk;
+      this.#last = chunk;
+      this.tail = chunk;
+      this.#live.push(chunk);
+      segment.liveChunks += 1;
+      this.tailIndex += run.count;
+    }
+    this.#nextFileNumber = Math.max(this.#nextFileNumber, fileNumber + 1);
+    const { tail } = this;
+    const [length, count] = [tail?.length ?? 0, tail?.count ?? 0];
+    this.#mark = { tail, last: tail, length, count, tailIndex: this.tailIndex };
+  }
+
+  /** The number the next file gets at least: files below it are taken, or were. */
+  reserveFileNumber(number: number): void {
+    this.#nextFileNumber = Math.max(this.#nextFileNumber, number);
+  }
+
+  /** The first place at or behind a byte of a file, on a record boundary. Throws StorageError. */
+  seek(fileNumber: number, filePosition: number): LogPosition {
+    for (const chunk of this.#live) {
+      const number = chunk.segment?.number ?? Infinity;
+      const position = filePosition - chunk.filePosition;
+      if (chunk.isDone || number < fileNumber || (number === fileNumber && position >= chunk.length)) continue;
+      if (number > fileNumber || position <= 0) return { chunk, position: 0, index: chunk.firstIndex };
+      return this.#boundaryFrom(chunk, position);
+    }
+    return this.end();
+  }
+
+  #boundaryFrom(chunk: Chunk, position: number): LogPosition {
+    const bytes = chunk.load();
+    let at = 0;
+    let index = chunk.firstIndex;
+    for (; at < position; index += 1) at += recordBytes(bytes, at);
+    return { chunk, position: at, index };
+  }
+
+  /** Where in the files a place is. What is in memory only has none: then it is where the next record will be written. */
+  placeOf({ chunk, position }: Pick<LogPosition, 'chunk' | 'position'>): FilePlace {
+    if (chunk !== null && chunk.segment !== null) return [chunk.segment.number, chunk.filePosition + position];
+    return this.#writePlace();
+  }
+
+  #writePlace(): FilePlace {
+    return this.#segment === null ? [this.#nextFileNumber, 0] : [this.#segment.number, this.#segment.writtenBytes];
+  }
+
+  /** The id of the newest record, or null. Throws StorageError. */
+  newestId(): string | null {
+    const { last, length } = this.#mark;
+    if (last === null || last.isDone || length === 0) return null;
+    const bytes = last.load();
+    let at = 0;
+    while (at + recordBytes(bytes, at) < length) at += recordBytes(bytes, at);
+    return recordId(bytes, at);
+  }
+
+  // --- syncing and removing ------------------------------------------------------------------------------------------
+
+  /** Flushes everything written so far to the medium, directory entries included. */
+  sync(done: (error: StorageError | null) => void): void {
+    const { fileSystem } = this.directory;
+    const files = this.#segments.flatMap((segment) => {
+      const fd = segment.takeUnsynced();
+      return fd === null ? [] : [{ fd, path: segment.path }];
+    });
+    const needsDirectory = this.directoryNeedsSync;
+    this.directoryNeedsSync = false;
+    let left = files.length + (needsDirectory ? 1 : 0);
+    let failure: StorageError | null = null;
+    if (left === 0) return done(null);
+    const oneDone = (error: StorageError | null): void => {
+      failure ??= error;
+      left -= 1;
+      if (left === 0) done(failure);
+    };
+    for (const { fd, path } of files) fileSystem.syncData(fd, path, oneDone);
+    if (needsDirectory) fileSystem.syncDirectory(this.directory.path, oneDone);
+  }
+
+  syncNow(): void {
+    for (const segment of this.#segments) segment.syncNow();
+  }
+
+  /** The files that hold what is still needed, oldest first. */
+  get segments(): readonly Segment[] {
+    return this.#segments;
+  }
+
+  close(): void {
+    for (const segment of this.#segments) segment.close();
+  }
+
+  /** The number of the next file. */
+  get nextFileNumber(): number {
+    return this.#nextFileNumber;
+  }
+
+  /** Leaves the files to whoever reads the directory next; nothing done to this log removes them any more. */
+  keepFiles(): void {
+    for (const segment of this.#segments) segment.isSealed = false;
+  }
+
+  /** Removes all files; the log must not be used any more. */
+  discardAll(): void {
+    for (const chunk of this.#live) {
+      if (chunk.bytes !== null && !chunk.isDone) this.pool.release(chunk.bytes);
+      chunk.bytes = null;
+      chunk.isDone = true;
+    }
+    this.#live = [];
+    for (const segment of this.#segments) segment.discard();
+    this.#segments = [];
+  }
+
+  // --- metadata ------------------------------------------------------------------------------------------------------
+
+  /** What another nsqd needs to go on from here after a crash: reading starts at the oldest record still needed. */
+  meta(): QueueMeta {
+    const oldest = this.#oldest();
+    const [writeFileNumber, writePosition] = this.#writePlace();
+    if (oldest === null || oldest.segment === null) {
+      return { depth: 0, readFileNumber: writeFileNumber, readPosition: writePosition, writeFileNumber, writePosition };
+    }
+    const reader = oldest.held > 0 ? null : this.#slowestIn(oldest);
+    return {
+      depth: this.#mark.tailIndex - (reader?.index ?? oldest.firstIndex),
+      readFileNumber: oldest.segment.number,
+      readPosition: oldest.filePosition + (reader?.position ?? 0),
+      writeFileNumber,
+      writePosition,
+    };
+  }
+
+  /** The metadata as it is on disk while this run goes on. Throws StorageError. */
+  writeMeta(): void {
+    const path = this.directory.queueMetaPath(this.name);
+    this.directory.fileSystem.replace(path, formatQueueMeta(this.meta(), this.directory.run), false);
+    this.metaIsStale = false;
+    this.directoryNeedsSync = true;
+  }
+
+  #slowestIn(chunk: Chunk): LogReader | null {
+    let slowest: LogReader | null = null;
+    for (const reader of this.#readers) {
+      if (reader.chunk === chunk && (slowest === null || reader.index < slowest.index)) slowest = reader;
+    }
+    return slowest;
+  }
+}

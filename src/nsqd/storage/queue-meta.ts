@@ -1,0 +1,44 @@
+// The metadata file of a go-diskqueue, `<queue>.diskqueue.meta.dat` (storage.md 6): three lines, each ended by LF.
+//
+//   <depth>
+//   <readFileNumber>,<readPosition>
+//   <writeFileNumber>,<writePosition>
+//
+// While nsqd-ts runs it adds a fourth, `nsqd-ts <run>`. Stock nsqd ignores what follows the fifth number, and its own next
+// write drops the line: a side file that names the run is known to be current as long as the line is there.
+
+export interface QueueMeta {
+  /** Unread records. */
+  readonly depth: number;
+  readonly readFileNumber: number;
+  readonly readPosition: number;
+  readonly writeFileNumber: number;
+  readonly writePosition: number;
+}
+
+/** `run` null gives the exact form of stock nsqd. */
+export function formatQueueMeta(meta: QueueMeta, run: string | null): string {
+  const lines = [
+    `${meta.depth}`,
+    `${meta.readFileNumber},${meta.readPosition}`,
+    `${meta.writeFileNumber},${meta.writePosition}`,
+  ];
+  if (run !== null) lines.push(`nsqd-ts ${run}`);
+  return `${lines.join('\n')}\n`;
+}
+
+/** As lenient as nsqd's own reader: blanks, signs, CRLF and trailing text are accepted. Null when it is no metadata. */
+export function parseQueueMeta(text: string): QueueMeta | null {
+  const numbers = /^\s*([+-]?\d+)\s*\n\s*(\+?\d+),\s*(\+?\d+)\s*\n\s*(\+?\d+),\s*(\+?\d+)/.exec(text);
+  if (numbers === null) return null;
+  const [depth, readFileNumber, readPosition, writeFileNumber, writePosition] = numbers.slice(1).map(Number) as [
+    number, number, number, number, number,
+  ];
+  if (![depth, readFileNumber, readPosition, writeFileNumber, writePosition].every(Number.isSafeInteger)) return null;
+  return { depth, readFileNumber, readPosition, writeFileNumber, writePosition };
+}
+
+/** The run that wrote the metadata, or null when it was a clean stop or another nsqd. */
+export function runOfQueueMeta(text: string): string | null {
+  return /\nnsqd-ts (\S+)\n$/.exec(text)?.[1] ?? null;
+}

@@ -1,0 +1,89 @@
+// What go-diskqueue files cannot say about a topic, in a side file of its own, `<topic>.nsqd-ts.state`: where each channel
+// stands, which messages are out with which attempts, and when deferred ones are due. Stock nsqd ignores the file.
+//
+//   line 1   a snapshot, JSON
+//   line 2   a change since then, JSON       (appended with the turn it belongs to; a torn last line is left out)
+//   ...
+//
+// The snapshot goes with the queue's metadata file: it names the run that wrote both, or after a clean stop repeats the
+// metadata's text. When that does not fit, another nsqd has run on the directory and the state is ignored (storage.md 12).
+// Times are wall-clock milliseconds.
+
+import { runOfQueueMeta } from './queue-meta.js';
+
+/** A place in a queue's files: file number and byte. */
+export type FilePlace = readonly [fileNumber: number, position: number];
+
+/** 0 = the channel's own queue, 1 = the topic's log. */
+export type QueueOfRecord = 0 | 1;
+
+/** A message that left the unread part of its queue; `dueMs` 0 when it is not deferred. */
+export type HeldState = readonly [queue: QueueOfRecord, file: number, position: number, attempts: number, dueMs: number];
+
+export interface ChannelState {
+  readonly name: string;
+  /** Where it reads the topic's log on. */
+  readonly cursor: FilePlace;
+  /** Where it reads its own queue on; null when it has none. */
+  readonly ownCursor: FilePlace | null;
+  /** After a clean stop the text of its own queue's metadata, which the places in `held` belong to. */
+  readonly ownMetaText: string | null;
+  /** Stretches of the topic's log that are not for this channel. */
+  readonly skips: ReadonlyArray<readonly [from: FilePlace, to: FilePlace]>;
+  readonly held: readonly HeldState[];
+}
+
+/** A message published with a delay that its channels do not know of yet. */
+export type DeferredState = readonly [file: number, position: number, dueMs: number];
+
+export interface TopicState {
+  /** The run that wrote it; null after a clean stop. */
+  readonly run: string | null;
+  /** After a clean stop the text of the topic's metadata. */
+  readonly metaText: string | null;
+  /** Up to where the topic's messages were given to its channels. */
+  readonly released: FilePlace;
+  readonly deferred: readonly DeferredState[];
+  readonly channels: readonly ChannelState[];
+}
+
+/** A line behind the snapshot: a message was published with a delay, or deferred by a channel. */
+export type StateChange =
+  | { readonly deferred: DeferredState }
+  | { readonly channel: string; readonly held: HeldState };
+
+export interface RestoredState extends TopicState {
+  readonly changes: readonly StateChange[];
+}
+
+const VERSION = 1;
+
+export function formatTopicState(state: TopicState): string {
+  return `${JSON.stringify({ version: VERSION, ...state })}\n`;
+}
+
+export function formatStateChange(change: StateChange): string {
+  return `${JSON.stringify(change)}\n`;
+}
+
+/** Null when the text is not a state of this version, or does not go with the metadata. */
+export function parseTopicState(text: string, metaText: string | null): RestoredState | null {
+  const [first = '', ...rest] = text.split('\n');
+  const state = parseLine<TopicState & { readonly version: number }>(first);
+  if (state === null || state.version !== VERSION || metaText === null) return null;
+  if (!Array.isArray(state.deferred) || !Array.isArray(state.channels)) return null;
+  const isCurrent = state.run === null ? state.metaText === metaText : state.run === runOfQueueMeta(metaText);
+  if (!isCurrent) return null;
+  // The last piece is what follows the last line end: nothing, or a torn line.
+  const changes = rest.slice(0, -1).map((line) => parseLine<StateChange>(line));
+  return { ...state, changes: changes.filter((change) => change !== null) };
+}
+
+function parseLine<T>(line: string): T | null {
+  try {
+    const value: unknown = JSON.parse(line);
+    return typeof value === 'object' ? (value as T | null) : null;
+  } catch {
+    return null;
+  }
+}
