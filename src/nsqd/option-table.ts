@@ -83,10 +83,10 @@ export const OPTION_TABLE = {
     isSettable: true,
   }),
   logPrefix: option('log-prefix', STRING, '[nsqd] ', 'start of every log line'),
-  nodeId: option('node-id', INTEGER, nodeIdOf(HOST_NAME), 'node part of message IDs, default: hash of the host name', {
-    key: 'id',
-    range: NODE_IDS,
-  }),
+  nodeId: option(
+    'node-id', INTEGER, nodeIdOf(HOST_NAME), 'node part of message IDs, [0,1024); unless set, a hash of the host name',
+    { key: 'id', range: NODE_IDS },
+  ),
 
   // Listeners and the addresses told to others
   tcpAddress: option('tcp-address', STRING, '0.0.0.0:4150', `where TCP clients connect: ${LISTENER_HELP}`),
@@ -119,7 +119,7 @@ export const OPTION_TABLE = {
   topologyZone: option('topology-zone', STRING, '', 'zone of this nsqd: the part that fails together'),
 
   // Memory and disk
-  dataPath: option('data-path', STRING, '', 'existing directory for messages and metadata, default: current directory'),
+  dataPath: option('data-path', STRING, '', 'existing directory for messages and metadata, empty = current directory'),
   durability: option(
     'durability', DURABILITY, 'disk',
     'what is done before the OK leaves: memory = nothing, overflow beyond --mem-queue-size goes to disk; '
@@ -156,7 +156,9 @@ export const OPTION_TABLE = {
     'max-heartbeat-interval', DURATION, MINUTE_MS, 'longest heartbeat interval of a client',
   ),
   maxRdyCount: option('max-rdy-count', INTEGER, 2500, 'largest RDY count of a client'),
-  maxOutputBufferSize: option('max-output-buffer-size', INTEGER, 64 * KIB, 'largest output buffer of a client in bytes'),
+  maxOutputBufferSize: option(
+    'max-output-buffer-size', INTEGER, 64 * KIB, 'largest output buffer of a client in bytes',
+  ),
   maxOutputBufferTimeoutMs: option(
     'max-output-buffer-timeout', DURATION, 30 * SECOND_MS, "longest flush interval of a client's output buffer",
   ),
