@@ -86,8 +86,9 @@ function findIn<Handler>(table: MethodTable<Handler>, path: string): Route<Handl
 /** The existing path the client probably meant: first the trailing slash is tried alone, then everything else. */
 function fixedPath<Handler>(table: MethodTable<Handler>, path: string): string | undefined {
   const toggled = toggleTrailingSlash(path);
+  if (findIn(table, toggled) !== undefined) return toggled;
   // An empty parameter with a slash behind it loses the slash, although nothing answers at the resulting path.
-  if (findIn(table, toggled) !== undefined || table.parametric.has(toggled)) return toggled;
+  if (path.endsWith('/') && table.parametric.has(toggled)) return toggled;
   const cleaned = cleanPath(path);
   return findIgnoringCase(table, cleaned) ?? findIgnoringCase(table, toggleTrailingSlash(cleaned));
 }

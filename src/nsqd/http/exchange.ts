@@ -59,6 +59,10 @@ export class Exchange {
     return this.#response.closed;
   }
 
+  get httpVersionMajor(): number {
+    return this.#request.httpVersionMajor;
+  }
+
   /** True once the request came in to its end. */
   get isReceived(): boolean {
     return this.#request.complete;

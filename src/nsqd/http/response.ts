@@ -84,8 +84,15 @@ function sendContent(exchange: Exchange, status: number, type: string, text: str
 
 /** What the HTTP library of stock nsqd answers to a malformed request, closing the connection (http-api 2.6). */
 export function sendBadRequest(exchange: Exchange): void {
-  const text = '400 Bad Request';
-  exchange.send(400, ['Content-Type', TEXT, 'Content-Length', String(text.length), 'Connection', 'close'], text);
+  sendLibraryError(exchange, 400, '400 Bad Request');
+}
+
+export function sendUnsupportedVersion(exchange: Exchange): void {
+  sendLibraryError(exchange, 505, '505 HTTP Version Not Supported: unsupported protocol version');
+}
+
+function sendLibraryError(exchange: Exchange, status: number, text: string): void {
+  exchange.send(status, ['Content-Type', TEXT, 'Content-Length', String(text.length), 'Connection', 'close'], text);
 }
 
 /** Every request on a plain listener where TLS is required (http-api 9). */

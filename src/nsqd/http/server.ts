@@ -13,7 +13,7 @@ import type { Logger } from '../../lib/log/logger.js';
 import type { HttpApi } from './api.js';
 import { HttpConnection } from './connection.js';
 import { Exchange } from './exchange.js';
-import { sendTlsRequired } from './response.js';
+import { sendTlsRequired, sendUnsupportedVersion } from './response.js';
 
 /** Stock nsqd refuses larger header blocks. */
 const HEADER_BYTES_MAX = 1024 * 1024;
@@ -91,7 +91,7 @@ export class HttpServer {
     this.#logger.info(`${this.#settings.name}: listening on ${this.#address}`);
   }
 
-  /** Accepts no more connections; the open ones go on being served. */
+  /** Accepts no more connections and ends the idle ones; requests in progress go on being served. */
   stopListening(): void {
     if (!this.#server.listening) return;
     this.#logger.info(`${this.#settings.name}: closing ${this.#address}`);
@@ -135,7 +135,8 @@ export class HttpServer {
 
   #handle(exchange: Exchange): void {
     const { httpsPortInstead } = this.#settings;
-    if (exchange.target.path === '*' && exchange.method === 'OPTIONS') exchange.send(200, ['Content-Length', '0'], '');
+    if (exchange.httpVersionMajor !== 1) sendUnsupportedVersion(exchange);
+    else if (exchange.target.path === '*' && exchange.method === 'OPTIONS') exchange.send(200, ['Content-Length', '0'], '');
     else if (httpsPortInstead !== null) sendTlsRequired(exchange, httpsPortInstead());
     else this.#api.handle(exchange);
   }

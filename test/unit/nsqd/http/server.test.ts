@@ -1,0 +1,356 @@
+// What happens on the connections: bodies, expectations, pipelining, malformed requests, logs, shutdown. Literal bytes.
+
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+import { eventually } from '../../../support/eventually.js';
+import { exiting, FakeDaemon, type FakeDaemonSettings } from './fake-daemon.js';
+import { exchange, RawHttp } from './raw-http.js';
+
+const PING = 'GET /ping HTTP/1.1\r\nHost: x\r\n\r\n';
+
+function post(path: string, length: number, headers = ''): string {
+  return `POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Length: ${length}\r\n${headers}\r\n`;
+}
+
+function chunked(path: string, ...chunks: string[]): string {
+  const pieces = chunks.map((chunk) => `${chunk.length.toString(16)}\r\n${chunk}\r\n`);
+  return `POST ${path} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n${pieces.join('')}`;
+}
+
+const CHUNKS_END = '0\r\n\r\n';
+
+async function withClient(
+  test: (client: RawHttp, daemon: FakeDaemon) => Promise<void>,
+  settings: FakeDaemonSettings = {},
+): Promise<void> {
+  await using daemon = await FakeDaemon.start(settings);
+  const client = await RawHttp.connect(daemon.server.port);
+  try {
+    await test(client, daemon);
+  } finally {
+    client.destroy();
+  }
+}
+
+/** Status and error code or text of the next answer, and whether it announces the end of the connection. */
+async function answer(client: RawHttp): Promise<[status: number, text: string, closes: boolean]> {
+  const { status, body, headers } = await client.response();
+  const text = body.startsWith('{"message":') ? body.slice('{"message":"'.length, -'"}'.length) : body;
+  return [status, text, headers.get('connection') === 'close'];
+}
+
+describe('Expect', () => {
+  it('gets 100 Continue when the body is read', () => withClient(async (client) => {
+    client.send(post('/pub?topic=a', 5, 'Expect: 100-continue\r\n'));
+    expect((await client.response()).status).toBe(100);
+    client.send('hello');
+    expect(await answer(client)).toEqual([200, 'OK', false]);
+  }));
+
+  it.each([
+    ['/pub?topic=a', 2_000_000, [413, 'MSG_TOO_BIG', true]],
+    ['/mpub?topic=$', 5, [400, 'INVALID_TOPIC', true]],
+    ['/nope', 5, [404, 'NOT_FOUND', true]],
+  ])('is answered at once when %s is refused before reading', (path, length, expected) => withClient(async (client) => {
+    client.send(post(path, length, 'Expect: 100-continue\r\n'));
+    expect(await answer(client)).toEqual(expected);
+    expect(await client.closed()).toBe('');
+  }));
+
+  it('of anything else is refused', () => withClient(async (client) => {
+    client.send(post('/pub?topic=a', 5, 'Expect: miracles\r\n'));
+    expect(await answer(client)).toEqual([417, '', true]);
+    await client.closed();
+  }));
+});
+
+describe('an unread body', () => {
+  it('is thrown away to keep the connection', () => withClient(async (client) => {
+    client.send(post('/nope', 200_000) + 'x'.repeat(1000));
+    client.send('x'.repeat(199_000) + PING);
+    expect(await answer(client)).toEqual([404, 'NOT_FOUND', false]);
+    expect(await answer(client)).toEqual([200, 'OK', false]);
+  }));
+
+  it('of unknown length is thrown away too', () => withClient(async (client) => {
+    client.send(chunked('/topic/create?topic=a', 'x'.repeat(1000)) + CHUNKS_END + PING);
+    expect(await answer(client)).toEqual([200, '', false]);
+    expect(await answer(client)).toEqual([200, 'OK', false]);
+  }));
+
+  it('ends the connection when 256 KiB or more are declared', () => withClient(async (client) => {
+    client.send(post('/nope', 262_144));
+    expect(await answer(client)).toEqual([404, 'NOT_FOUND', true]);
+    client.send('x'.repeat(262_144));
+    expect(await client.closed()).toBe('');
+  }));
+
+  it('ends the connection when more than 256 KiB come', () => withClient(async (client) => {
+    client.send(chunked('/nope', 'x'.repeat(300_000)));
+    expect(await answer(client)).toEqual([404, 'NOT_FOUND', true]);
+    client.send(CHUNKS_END);
+    await client.closed();
+  }));
+
+  it('is waited for only so long', () => withClient(async (client) => {
+    client.send(post('/pub?topic=a', 2_000_000));
+    expect(await answer(client)).toEqual([413, 'MSG_TOO_BIG', true]);
+    await client.closed();
+  }));
+});
+
+describe('a body of unknown length', () => {
+  const limits = { options: { maxMsgSize: 100, maxBodySize: 1000 } };
+
+  it.each([
+    ['/pub?topic=a', ['he', 'llo'], [200, 'OK', false]],
+    ['/pub?topic=a', [], [400, 'MSG_EMPTY', false]],
+    ['/pub?topic=a', ['x'.repeat(100)], [200, 'OK', false]],
+    ['/pub?topic=a', ['x'.repeat(60), 'x'.repeat(41)], [413, 'MSG_TOO_BIG', false]],
+    ['/mpub?topic=a', ['abc\n'.repeat(250)], [200, 'OK', false]],
+    ['/mpub?topic=a', ['abc\n'.repeat(250), 'x'], [413, 'BODY_TOO_BIG', false]],
+    ['/mpub?topic=a', [`${'x'.repeat(101)}\n`, 'abc\n'.repeat(300)], [413, 'MSG_TOO_BIG', false]],
+    ['/mpub?topic=$', ['x'.repeat(2000)], [400, 'INVALID_TOPIC', false]],
+    ['/mpub?topic=a&binary=1', ['\0\0\0\xc8', '\0\0\0\x01x'.repeat(250)], [413, 'BAD_BODY', false]],
+    ['/mpub?topic=a&binary=1', ['\0\0\0\xc7', '\0\0\0\x64', 'x'.repeat(1500)], [413, 'BAD_MESSAGE', false]],
+    ['/mpub?topic=a&binary=1', ['\0\0\0\x0b', ('\0\0\0\x64' + 'x'.repeat(100)).repeat(11)], [413, 'BODY_TOO_BIG', false]],
+    ['/mpub?topic=a&binary=1', ['\0\0\0\x01\0\0\0\x01x', 'y'.repeat(1500)], [200, 'OK', false]],
+    ['/channel/create?topic=$', ['x'.repeat(5000)], [400, 'INVALID_ARG_TOPIC', false]],
+  ])('%s %.40j', (path, chunks, expected) => withClient(async (client) => {
+    client.send(chunked(path, ...chunks) + CHUNKS_END + PING);
+    expect(await answer(client)).toEqual(expected);
+    expect(await answer(client)).toEqual([200, 'OK', false]);
+  }, limits));
+});
+
+describe('a broken body', () => {
+  it.each([
+    ['/pub?topic=a', [500, 'INTERNAL_ERROR', true]],
+    ['/mpub?topic=a', [500, 'INTERNAL_ERROR', true]],
+    ['/mpub?topic=a&binary=true', [413, 'BAD_BODY', true]],
+    ['/topic/pause?topic=a', [400, 'INVALID_REQUEST', true]],
+    ['/channel/create?topic=a&channel=c', [400, 'INVALID_REQUEST', true]],
+    ['/topic/create?topic=a', [200, '', true]],
+  ])('%s', async (path, expected) => {
+    await withClient(async (client) => {
+      client.send(post(path, 10) + 'abc');
+      client.end();
+      expect(await answer(client)).toEqual(expected);
+      await client.closed();
+    });
+    await withClient(async (client) => {
+      client.send(chunked(path, 'abc') + 'zz\r\n');
+      expect(await answer(client)).toEqual(expected);
+      await client.closed();
+    });
+  });
+
+  it('that stops after the last message is published', () => withClient(async (client, daemon) => {
+    client.send(post('/mpub?topic=a&binary=true', 100) + '\0\0\0\x01\0\0\0\x01x');
+    client.end();
+    expect(await answer(client)).toEqual([200, 'OK', true]);
+    expect(daemon.broker.bodies('a')).toEqual(['x']);
+  }));
+
+  it('publishes nothing when the client vanishes', () => withClient(async (client, daemon) => {
+    client.send(post('/pub?topic=a', 10) + 'abc');
+    client.destroy();
+    const other = await exchange(daemon.server.port, 'GET /ping');
+    expect(other.status).toBe(200);
+    expect(daemon.broker.bodies('a')).toEqual([]);
+  }));
+});
+
+describe('requests sent without waiting', () => {
+  it('take effect in the order sent', () => withClient(async (client, daemon) => {
+    const requests = [
+      post('/pub?topic=a', 1) + '1', post('/mpub?topic=a', 3) + '2\n3', post('/topic/pause?topic=a', 0),
+      post('/topic/empty?topic=a', 0), post('/pub?topic=a', 1) + '4', post('/nope', 1) + 'x', post('/pub?topic=a', 1) + '5',
+    ];
+    client.send(requests.join(''));
+    const statuses: number[] = [];
+    for (const _ of requests) statuses.push((await answer(client))[0]);
+    expect(statuses).toEqual([200, 200, 200, 200, 200, 404, 200]);
+    expect(daemon.broker.bodies('a')).toEqual(['4', '5']);
+  }));
+
+  it('are answered before a malformed one ends the connection', () => withClient(async (client) => {
+    client.send(post('/pub?topic=a', 1) + 'xhello\r\n\r\n');
+    expect(await answer(client)).toEqual([200, 'OK', false]);
+    expect(await client.closed()).toContain('HTTP/1.1 400 Bad Request\r\n');
+  }));
+
+  it('keep their order while an answer waits', () => withClient(async (client, daemon) => {
+    let keep: () => void = () => {};
+    daemon.broker.getTopic('a').commit = () => new Promise((resolve) => {
+      keep = resolve;
+    });
+    client.send(post('/pub?topic=a', 1) + 'x' + post('/pub?topic=b', 1) + 'y' + PING);
+    await eventually(() => expect(daemon.broker.bodies('b')).toEqual(['y']));
+    keep();
+    expect(await answer(client)).toEqual([200, 'OK', false]);
+    expect(await answer(client)).toEqual([200, 'OK', false]);
+  }));
+});
+
+describe('a publish', () => {
+  it('is answered only when it is kept', () => withClient(async (client, daemon) => {
+    let keep: () => void = () => {};
+    daemon.broker.getTopic('a').commit = () => new Promise((resolve) => {
+      keep = resolve;
+    });
+    client.send(post('/pub?topic=a', 1) + 'x');
+    await eventually(() => expect(daemon.broker.bodies('a')).toEqual(['x']));
+    let isAnswered = false;
+    const answered = answer(client).then((result) => {
+      isAnswered = true;
+      return result;
+    });
+    await exchange(daemon.server.port, 'GET /ping');
+    expect(isAnswered).toBe(false);
+    keep();
+    expect(await answered).toEqual([200, 'OK', false]);
+  }));
+
+  it.each(['/pub?topic=a', '/mpub?topic=a'])('that is refused or not kept is EXITING (%s)', async (path) => {
+    await withClient(async (client, daemon) => {
+      daemon.broker.getTopic('a').commit = () => Promise.reject(exiting());
+      client.send(post(path, 1) + 'x');
+      expect(await answer(client)).toEqual([503, 'EXITING', false]);
+      daemon.broker.getTopic('a').refusal = exiting();
+      client.send(post(path, 1) + 'x');
+      expect(await answer(client)).toEqual([503, 'EXITING', false]);
+    });
+  });
+
+  it('that meets a defect is an internal error, and the server lives on', () => withClient(async (client, daemon) => {
+    daemon.broker.getTopic('a').refusal = new TypeError('broken');
+    client.send(post('/pub?topic=a', 1) + 'x' + PING);
+    expect(await answer(client)).toEqual([500, 'INTERNAL_ERROR', false]);
+    expect(await answer(client)).toEqual([200, 'OK', false]);
+    expect(daemon.log.some((line) => line.endsWith('ERROR: panic in HTTP handler - broken'))).toBe(true);
+  }));
+
+  it('is answered to a client that closed its sending side', () => withClient(async (client) => {
+    client.send(post('/pub?topic=a', 1) + 'x');
+    client.end();
+    expect((await answer(client)).slice(0, 2)).toEqual([200, 'OK']);
+    await client.closed();
+  }));
+});
+
+it('answers a pause when the metadata is on disk', () => withClient(async (client, daemon) => {
+  daemon.broker.getTopic('a');
+  let settle: () => void = () => {};
+  daemon.broker.metadata = new Promise((resolve) => {
+    settle = resolve;
+  });
+  client.send(post('/topic/pause?topic=a', 0));
+  await eventually(() => expect(daemon.broker.getTopic('a').isPaused).toBe(true));
+  settle();
+  expect(await answer(client)).toEqual([200, '', false]);
+}));
+
+describe('malformed requests', () => {
+  it.each([
+    ['hello\r\n\r\n', '400 Bad Request'],
+    ['get /ping HTTP/1.1\r\nHost: x\r\n\r\n', '400 Bad Request'],
+    ['GET /ping HTTP/1.1\r\n\r\n', '400 Bad Request'],
+    ['GET /% HTTP/1.1\r\nHost: x\r\n\r\n', '400 Bad Request'],
+    ['GET /ping HTTP/2.0\r\nHost: x\r\n\r\n', '505 HTTP Version Not Supported'],
+    ['GET /ping HTTP/3.1\r\nHost: x\r\n\r\n', '505 HTTP Version Not Supported'],
+    [`GET /ping HTTP/1.1\r\nHost: x\r\nA: ${'x'.repeat(1_100_000)}\r\n\r\n`, '431 Request Header Fields Too Large'],
+  ])('%.40j', (bytes, status) => withClient(async (client) => {
+    client.send(bytes);
+    expect(await client.closed()).toMatch(new RegExp(`^HTTP/1.1 ${status}`));
+  }));
+
+  it('allows large headers', () => withClient(async (client) => {
+    client.send(`GET /ping HTTP/1.1\r\nHost: x\r\nA: ${'x'.repeat(900_000)}\r\n\r\n`);
+    expect(await answer(client)).toEqual([200, 'OK', false]);
+  }));
+
+  it('serves HTTP/1.0', () => withClient(async (client) => {
+    client.send('GET /ping HTTP/1.0\r\n\r\n');
+    expect(await answer(client)).toEqual([200, 'OK', true]);
+    await client.closed();
+  }));
+});
+
+describe('the access log', () => {
+  it('names status, method, target, peer and time', () => withClient(async (client, daemon) => {
+    client.send('GET /stats?format=json HTTP/1.1\r\nHost: x\r\n\r\n');
+    await client.response();
+    expect(daemon.log.at(-1)).toMatch(/INFO: 200 GET \/stats\?format=json \(127\.0\.0\.1:\d+\) [\d.]+(µs|ms)$/);
+  }));
+
+  it.each([
+    ['GET /ping', true], ['GET /nope', true], ['POST /ping', true], ['GET /config/x', true],
+    ['POST /pub?topic=a', false], ['POST /mpub?topic=a', false], ['GET /ping/', false], ['OPTIONS /ping', false],
+    ['GET /debug/pprof/', false],
+  ])('of %s is written: %s', (head, isLogged) => withClient(async (_, daemon) => {
+    const count = daemon.log.length;
+    await exchange(daemon.server.port, head);
+    expect(daemon.log.length - count).toBe(isLogged ? 1 : 0);
+  }));
+
+  it('explains bad parameters', () => withClient(async (_, daemon) => {
+    await exchange(daemon.server.port, 'GET /stats?topic=%zz');
+    expect(daemon.log.some((line) => line.endsWith('ERROR: failed to parse request params - invalid URL escape "%zz"'))).toBe(true);
+  }));
+});
+
+describe('where TLS is required', () => {
+  it.each(['GET /ping', 'POST /pub?topic=a', 'GET /nope', 'HEAD /ping'])('%s is refused', async (head) => {
+    await using daemon = await FakeDaemon.start({ httpsPortInstead: () => 4152 });
+    const { status, body } = await exchange(daemon.server.port, head);
+    expect(status).toBe(403);
+    expect(body).toBe(head.startsWith('HEAD') ? '' : '{"message": "TLS_REQUIRED", "https_port": 4152}');
+    expect(daemon.log).toHaveLength(1);
+  });
+});
+
+describe('the listener', () => {
+  it('says where it listens', () => withClient(async (_, daemon) => {
+    expect(daemon.server.address).toBe(`127.0.0.1:${daemon.server.port}`);
+    expect(daemon.log[0]).toMatch(/INFO: HTTP: listening on 127\.0\.0\.1:\d+$/);
+  }));
+
+  it('serves a unix socket', async () => {
+    const path = join(mkdtempSync(join(tmpdir(), 'nsqd-http-')), 'http.sock');
+    await using daemon = await FakeDaemon.start({ address: path });
+    const client = await RawHttp.connect(path);
+    client.send(PING);
+    expect(await answer(client)).toEqual([200, 'OK', false]);
+    expect([daemon.server.port, daemon.server.address]).toEqual([-1, path]);
+    expect(daemon.log.at(-1)).toContain('(@)');
+    client.destroy();
+  });
+
+  it('reports an address in use', async () => {
+    await using daemon = await FakeDaemon.start();
+    const second = new FakeDaemon();
+    await expect(second.server.listen(`127.0.0.1:${daemon.server.port}`)).rejects.toThrow('EADDRINUSE');
+  });
+
+  it('goes on serving requests in progress after it stopped listening', () => withClient(async (client, daemon) => {
+    client.send(post('/pub?topic=a', 1, 'Expect: 100-continue\r\n'));
+    expect((await client.response()).status).toBe(100);
+    daemon.server.stopListening();
+    await expect(RawHttp.connect(daemon.server.port)).rejects.toThrow('ECONNREFUSED');
+    client.send('x');
+    expect((await answer(client)).slice(0, 2)).toEqual([200, 'OK']);
+  }));
+
+  it('cuts everything off when it closes', () => withClient(async (client, daemon) => {
+    client.send(post('/pub?topic=a', 10) + 'abc');
+    await exchange(daemon.server.port, 'GET /ping');
+    await daemon.server.close();
+    expect(await client.closed()).toBe('');
+    expect(daemon.broker.bodies('a')).toEqual([]);
+    await daemon.server.close();
+  }));
+});
