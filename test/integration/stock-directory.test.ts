@@ -1,0 +1,470 @@
+// Data directories in the format of stock nsqd: hand-built byte by byte, and written by a real nsqd where one is at
+// hand (NSQD_STOCK). The daemon under test must deliver what they hold.
+
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it } from 'vitest';
+
+import { hex, joined, messageList } from '../support/bytes.js';
+import { bodiesOf, drain, numbered } from '../support/consume.js';
+import {
+  dataFilePath,
+  encodeRecord,
+  metadataPath,
+  readCleanQueue,
+  readTopics,
+  storedMessage,
+  storedMessages,
+  topicMetadataPath,
+  writeMetadata,
+  writeQueue,
+  writeTopics,
+} from '../support/data-directory.js';
+import { Daemon, isStock, stockProgram, temporaryDirectory } from '../support/daemon.js';
+import { eventually } from '../support/eventually.js';
+
+const QUEUE = 't:c';
+const TOPICS = [{ name: 't', paused: false, channels: [{ name: 'c', paused: false }] }];
+
+/** A directory with topic `t` and channel `c` listed, removed when the test is over. */
+class Fixture implements Disposable {
+  readonly path = temporaryDirectory();
+
+  constructor() {
+    writeTopics(this.path, TOPICS);
+  }
+
+  start(flags: readonly string[] = []): Promise<Daemon> {
+    return Daemon.start({ dataPath: this.path, flags });
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.path, { recursive: true, force: true });
+  }
+}
+
+/** The worked example of the format: two messages, 79 bytes. */
+const WORKED_EXAMPLE = hex(
+  '00 00 00 1f 18 e9 e7 6c 10 b0 72 de 00 00 31 38 61 32 37 61 36 66 61 65 65 30 35 30 30 30 68 65 6c 6c 6f' +
+    '00 00 00 28 18 e9 e7 6c 10 b5 a3 8b 00 00 31 38 61 32 37 61 36 66 61 65 65 30 35 30 30 31' +
+    '73 65 63 6f 6e 64 20 6d 65 73 73 61 67 65',
+);
+
+describe.concurrent('a hand-built directory', () => {
+  it('with the worked example in the channel', async ({ expect }) => {
+    using fixture = new Fixture();
+    writeTopics(fixture.path, [{ name: 'orders', paused: false, channels: [{ name: 'audit', paused: false }] }]);
+    writeFileSync(dataFilePath(fixture.path, 'orders', 0), WORKED_EXAMPLE);
+    writeFileSync(metadataPath(fixture.path, 'orders'), '0\n0,79\n0,79\n');
+    writeFileSync(dataFilePath(fixture.path, 'orders:audit', 0), WORKED_EXAMPLE);
+    writeFileSync(metadataPath(fixture.path, 'orders:audit'), '2\n0,0\n0,79\n');
+    await using daemon = await fixture.start();
+    expect(await daemon.topic('orders')).toMatchObject({ depth: 0 });
+    expect(await daemon.channel('orders', 'audit')).toMatchObject({ depth: 2, backend_depth: 2 });
+    using client = await daemon.subscriber('orders', 'audit', 2);
+    const [hello, second] = await client.nextMessages(2);
+    expect(hello).toMatchObject({ id: '18a27a6faee05000', attempts: 1, timestampNs: 1_795_220_377_806_336_734n });
+    expect(second).toMatchObject({ id: '18a27a6faee05001', attempts: 1, timestampNs: 1_795_220_377_806_676_875n });
+    expect(bodiesOf([hello, second].flatMap((message) => message ?? []))).toEqual(['hello', 'second message']);
+  });
+
+  it('with messages at the topic gives them to all its channels', async ({ expect }) => {
+    using fixture = new Fixture();
+    const channels = [
+      { name: 'c', paused: false },
+      { name: 'd', paused: false },
+    ];
+    writeTopics(fixture.path, [{ name: 't', paused: true, channels }]);
+    writeQueue(fixture.path, 't', [storedMessages(numbered(5))]);
+    await using daemon = await fixture.start();
+    expect(await daemon.topic('t')).toMatchObject({ depth: 5, paused: true });
+    await daemon.command('/topic/unpause?topic=t');
+    for (const { name } of channels) expect(bodiesOf(await drain(daemon, 't', name))).toEqual(numbered(5));
+  });
+
+  it('with messages at the topic and in its channel delivers the union', async ({ expect }) => {
+    using fixture = new Fixture();
+    writeQueue(fixture.path, QUEUE, [storedMessages(['in the channel'])]);
+    writeQueue(fixture.path, 't', [[storedMessage('at the topic', { id: '18a27a6faee05fff' })]]);
+    await using daemon = await fixture.start();
+    expect(bodiesOf(await drain(daemon, 't', 'c')).toSorted()).toEqual(['at the topic', 'in the channel']);
+  });
+
+  it.for<readonly [string, (path: string) => void, readonly string[]]>([
+    [
+      'several files',
+      (path) =>
+        writeQueue(path, QUEUE, [storedMessages(['a', 'b']), storedMessages(['c']), storedMessages(['d', 'e'])]),
+      ['a', 'b', 'c', 'd', 'e'],
+    ],
+    [
+      'file numbers far from zero',
+      (path) => writeQueue(path, QUEUE, [storedMessages(['a']), storedMessages(['b'])], 999_999),
+      ['a', 'b'],
+    ],
+    [
+      'a read position in the middle of a file',
+      (path) => {
+        const { write } = writeQueue(path, QUEUE, [storedMessages(['read', 'a', 'b'])]);
+        writeMetadata(path, QUEUE, { depth: 2, read: { file: 0, offset: 34 }, write });
+      },
+      ['a', 'b'],
+    ],
+    [
+      'a fully consumed current file',
+      (path) => {
+        const { write } = writeQueue(path, QUEUE, [storedMessages(['read'])]);
+        writeMetadata(path, QUEUE, { depth: 0, read: write, write });
+      },
+      [],
+    ],
+    [
+      'a queue never used',
+      (path) => writeMetadata(path, QUEUE, { depth: 0, read: { file: 0, offset: 0 }, write: { file: 0, offset: 0 } }),
+      [],
+    ],
+    [
+      'no file where the write position is 0',
+      (path) => writeMetadata(path, QUEUE, { depth: 0, read: { file: 7, offset: 0 }, write: { file: 7, offset: 0 } }),
+      [],
+    ],
+    [
+      'the reader at the end of a complete file',
+      (path) => {
+        const { read, write } = writeQueue(path, QUEUE, [storedMessages(['read 1', 'read 2']), storedMessages(['a'])]);
+        writeMetadata(path, QUEUE, { depth: 1, read: { ...read, offset: 72 }, write });
+      },
+      ['a'],
+    ],
+    [
+      'records behind the write position of the metadata',
+      (path) => {
+        writeQueue(path, QUEUE, [storedMessages(['a', 'b'])]);
+        writeMetadata(path, QUEUE, { depth: 1, read: { file: 0, offset: 0 }, write: { file: 0, offset: 31 } });
+      },
+      ['a', 'b'],
+    ],
+    [
+      'a depth that is too large',
+      (path) => {
+        const { read, write } = writeQueue(path, QUEUE, [storedMessages(['a', 'b'])]);
+        writeMetadata(path, QUEUE, { depth: 17, read, write });
+      },
+      ['a', 'b'],
+    ],
+    [
+      'a negative depth',
+      (path) => {
+        const { read, write } = writeQueue(path, QUEUE, [storedMessages(['a', 'b'])]);
+        writeMetadata(path, QUEUE, { depth: -2, read, write });
+      },
+      ['a', 'b'],
+    ],
+    [
+      'metadata with CR LF, plus signs and leading zeros',
+      (path) => {
+        writeQueue(path, QUEUE, [storedMessages(['a', 'b'])]);
+        writeFileSync(metadataPath(path, QUEUE), '+2\r\n00,0\r\n0,062 rest');
+      },
+      ['a', 'b'],
+    ],
+    [
+      'a read file that is gone',
+      (path) => {
+        writeQueue(path, QUEUE, [storedMessages(['gone']), storedMessages(['a'])]);
+        rmSync(dataFilePath(path, QUEUE, 0));
+      },
+      ['a'],
+    ],
+    [
+      'a gap in the numbers',
+      (path) => {
+        writeQueue(path, QUEUE, [storedMessages(['a']), storedMessages(['gone']), storedMessages(['b'])]);
+        rmSync(dataFilePath(path, QUEUE, 1));
+      },
+      ['a', 'b'],
+    ],
+    [
+      'a partial record at the end of a complete file',
+      (path) => {
+        writeQueue(path, QUEUE, [storedMessages(['a', 'b']), storedMessages(['c'])]);
+        const file = dataFilePath(path, QUEUE, 0);
+        writeFileSync(file, joined(readFileSync(file), encodeRecord(storedMessage('torn')).subarray(0, 20)));
+      },
+      ['a', 'b', 'c'],
+    ],
+    ['a body of 0 bytes', (path) => writeQueue(path, QUEUE, [storedMessages(['', 'a'])]), ['', 'a']],
+    ['a file that was set aside', (path) => writeFileSync(`${dataFilePath(path, QUEUE, 0)}.bad`, 'damaged'), []],
+  ])('with %s is read', async ([, build, expected], { expect }) => {
+    using fixture = new Fixture();
+    build(fixture.path);
+    await using daemon = await fixture.start();
+    expect(bodiesOf(await drain(daemon, 't', 'c'))).toEqual(expected);
+    await daemon.command('/pub?topic=t', 'new');
+    expect(bodiesOf(await drain(daemon, 't', 'c'))).toEqual(['new']);
+  });
+
+  it('keeps attempts, and lets them wrap', async ({ expect }) => {
+    using fixture = new Fixture();
+    const attempts = [0, 1, 7, 32_767, 65_534, 65_535];
+    const messages = attempts.map((count, index) => ({
+      ...(storedMessages(numbered(6))[index] ?? storedMessage('')),
+      attempts: count,
+    }));
+    writeQueue(fixture.path, QUEUE, [messages]);
+    await using daemon = await fixture.start();
+    expect((await drain(daemon, 't', 'c')).map((message) => message.attempts)).toEqual([1, 2, 8, 32_768, 65_535, 0]);
+  });
+
+  it('takes files larger than its own limit, and rolls from there', async ({ expect }) => {
+    using fixture = new Fixture();
+    writeQueue(fixture.path, QUEUE, [storedMessages(numbered(50))]);
+    await using daemon = await fixture.start(['--max-bytes-per-file=200', '--mem-queue-size=0']);
+    await daemon.command('/mpub?topic=t', numbered(50, 'n').join('\n'));
+    const bodies = bodiesOf(await drain(daemon, 't', 'c'));
+    expect(bodies.toSorted()).toEqual([...numbered(50), ...numbered(50, 'n')].toSorted());
+  });
+
+  it.skipIf(isStock)(
+    'delivers a record larger than the current --max-msg-size, and what follows',
+    async ({ expect }) => {
+      using fixture = new Fixture();
+      writeQueue(fixture.path, QUEUE, [storedMessages(['a', 'x'.repeat(2_000), 'b'])]);
+      await using daemon = await fixture.start(['--max-msg-size=100']);
+      expect((await drain(daemon, 't', 'c')).map((message) => message.body.length)).toEqual([1, 2_000, 1]);
+    },
+  );
+
+  it.skipIf(isStock)('recovers data files whose metadata is missing or damaged', async ({ expect }) => {
+    for (const metadata of [undefined, '', 'garbage']) {
+      using fixture = new Fixture();
+      writeQueue(fixture.path, QUEUE, [storedMessages(['a']), storedMessages(['b', 'c'])]);
+      rmSync(metadataPath(fixture.path, QUEUE));
+      if (metadata !== undefined) writeFileSync(metadataPath(fixture.path, QUEUE), metadata);
+      await using daemon = await fixture.start();
+      expect(bodiesOf(await drain(daemon, 't', 'c'))).toEqual(['a', 'b', 'c']);
+      await daemon.command('/pub?topic=t', 'new');
+      expect(bodiesOf(await drain(daemon, 't', 'c'))).toEqual(['new']);
+    }
+  });
+
+  it.skipIf(isStock)('whose metadata is ahead of the data loses nothing new', async ({ expect }) => {
+    using fixture = new Fixture();
+    const { read } = writeQueue(fixture.path, QUEUE, [storedMessages(['a', 'b'])]);
+    writeMetadata(fixture.path, QUEUE, { depth: 9, read, write: { file: 0, offset: 500 } });
+    await using daemon = await fixture.start();
+    await daemon.command('/mpub?topic=t', 'new 1\nnew 2');
+    expect(bodiesOf(await drain(daemon, 't', 'c'))).toEqual(['a', 'b', 'new 1', 'new 2']);
+  });
+
+  it('wakes the files of an unlisted topic when it is created again', async ({ expect }) => {
+    using fixture = new Fixture();
+    writeTopics(fixture.path, null);
+    writeQueue(fixture.path, 'orphan', [storedMessages(['a', 'b'])]);
+    await using daemon = await fixture.start();
+    expect((await daemon.stats()).topics).toEqual([]);
+    await daemon.command('/pub?topic=orphan', 'new');
+    expect(bodiesOf(await drain(daemon, 'orphan', 'c')).toSorted()).toEqual(['a', 'b', 'new']);
+  });
+
+  it('ignores strangers and leftovers', async ({ expect }) => {
+    using fixture = new Fixture();
+    writeQueue(fixture.path, QUEUE, [storedMessages(['a'])]);
+    const strangers = [
+      'notes.txt',
+      'nsqd.dat.123.tmp',
+      't:c.diskqueue.meta.dat.456.tmp',
+      'other.diskqueue.000000.dat',
+      'nsqd.5.dat',
+    ];
+    for (const name of strangers) writeFileSync(join(fixture.path, name), 'stranger');
+    await using daemon = await fixture.start();
+    expect(bodiesOf(await drain(daemon, 't', 'c'))).toEqual(['a']);
+    await daemon.stop();
+    expect(readFileSync(join(fixture.path, 'notes.txt'), 'utf8')).toBe('stranger');
+    expect(existsSync(join(fixture.path, 'other.diskqueue.000000.dat'))).toBe(true);
+  });
+});
+
+describe.concurrent('nsqd.dat', () => {
+  const summary = async (daemon: Daemon): Promise<string[]> =>
+    ((await daemon.stats()).topics ?? []).map((topic) => {
+      const channels = topic.channels.map((channel) => `${channel.channel_name}${channel.paused ? '!' : ''}`);
+      return `${topic.topic_name}${topic.paused ? '!' : ''}(${channels.join(' ')})`;
+    });
+
+  it.for<readonly [string, string, readonly string[]]>([
+    ['no topics', '{"topics":null,"version":"1.3.0"}', []],
+    ['no channels', '{"topics":[{"name":"a","paused":false,"channels":null}],"version":"1.3.0"}', ['a()']],
+    ['null', 'null', []],
+    ['an empty object', '{}', []],
+    ['missing fields', '{"topics":[{"name":"a","channels":[{"name":"c"}]}]}', ['a(c)']],
+    ['unknown fields and white space', '\n{ "topics" : [ {"name":"a","x":[1],"paused":true} ], "y":{} }\n', ['a!()']],
+    [
+      'keys in another case',
+      '{"Topics":[{"NAME":"a","Paused":true,"Channels":[{"Name":"c","PAUSED":true}]}]}',
+      ['a!(c!)'],
+    ],
+    [
+      'any order and another version',
+      '{"version":"0.3.8","topics":[{"name":"b"},{"channels":[{"name":"c"}],"name":"a"}]}',
+      ['a(c)', 'b()'],
+    ],
+    [
+      'invalid names, which are skipped',
+      '{"topics":[{"name":"bad!","channels":[{"name":"c"}]},{"name":"a","channels":[{"name":"no/"},{"name":"c"}]}]}',
+      ['a(c)'],
+    ],
+    [
+      'ephemeral names',
+      '{"topics":[{"name":"e#ephemeral","channels":[{"name":"c#ephemeral"}]}]}',
+      ['e#ephemeral(c#ephemeral)'],
+    ],
+  ])('with %s is understood', async ([, text, expected], { expect }) => {
+    using fixture = new Fixture();
+    writeFileSync(topicMetadataPath(fixture.path), text);
+    await using daemon = await fixture.start();
+    expect(await summary(daemon)).toEqual(expected);
+    // It is written back in its exact form, without what was skipped and what is ephemeral.
+    const kept = readTopics(fixture.path)?.map((topic) => topic.name) ?? [];
+    expect(kept).toEqual(expected.map((name) => name.split(/[!(]/)[0]).filter((name) => !name?.endsWith('#ephemeral')));
+  });
+});
+
+const hasStock = stockProgram !== undefined;
+if (!hasStock) console.warn('NSQD_STOCK names no stock nsqd: tests with directories of both daemons are skipped');
+
+/** A stock nsqd on the directory. */
+function startStock(path: string, flags: readonly string[] = []): Promise<Daemon> {
+  return Daemon.start({ dataPath: path, flags, program: [stockProgram ?? ''] });
+}
+
+describe.concurrent('a directory that passes between stock nsqd and the daemon under test', () => {
+  it.skipIf(!hasStock).for([
+    ['in memory', []],
+    ['on disk', ['--mem-queue-size=0']],
+    ['in many small files', ['--mem-queue-size=3', '--max-bytes-per-file=300']],
+  ] as ReadonlyArray<readonly [string, readonly string[]]>)(
+    'written by stock nsqd, messages %s',
+    async ([, flags], { expect }) => {
+      using fixture = new Fixture();
+      {
+        await using stock = await startStock(fixture.path, flags);
+        await stock.command('/channel/create?topic=t&channel=paused');
+        await stock.command('/channel/pause?topic=t&channel=paused');
+        await stock.command('/mpub?topic=t', numbered(100).join('\n'));
+        await stock.command('/mpub?topic=bare', numbered(30).join('\n'));
+        using client = await stock.subscriber('t', 'c', 20);
+        const messages = await client.nextMessages(20);
+        for (const message of messages.slice(0, 10)) client.finish(message);
+        for (const message of messages.slice(10, 15)) client.requeue(message, 60_000);
+        await eventually(async () => expect((await stock.channel('t', 'c')).deferred_count).toBe(5));
+        await eventually(async () => expect((await stock.channel('t', 'paused')).depth).toBe(100));
+        client.command('RDY 0');
+        await eventually(async () => expect((await stock.channel('t', 'c')).in_flight_count).toBeGreaterThan(4));
+        expect(await stock.stop()).toEqual({ code: 0, signal: null });
+      }
+      await using daemon = await fixture.start(flags);
+      expect(await daemon.channel('t', 'paused')).toMatchObject({ paused: true, depth: 100 });
+      expect(await daemon.channel('t', 'c')).toMatchObject({ paused: false, depth: 90 });
+      const messages = await drain(daemon, 't', 'c');
+      expect(new Set(bodiesOf(messages)).size).toBe(90);
+      expect(messages.filter((message) => message.attempts > 1).length).toBeGreaterThanOrEqual(10);
+      expect(bodiesOf(await drain(daemon, 'bare', 'c')).toSorted()).toEqual(numbered(30).toSorted());
+      await daemon.command('/channel/unpause?topic=t&channel=paused');
+      expect(bodiesOf(await drain(daemon, 't', 'paused')).toSorted()).toEqual(numbered(100).toSorted());
+    },
+  );
+
+  it.skipIf(!hasStock)('written by the daemon under test, read by stock nsqd', async ({ expect }) => {
+    using fixture = new Fixture();
+    {
+      await using daemon = await fixture.start(['--mem-queue-size=20', '--max-bytes-per-file=700']);
+      await daemon.command('/channel/create?topic=t&channel=paused');
+      await daemon.command('/channel/pause?topic=t&channel=paused');
+      await daemon.command('/mpub?topic=t', numbered(100).join('\n'));
+      await daemon.command('/mpub?topic=bare', numbered(30).join('\n'));
+      using client = await daemon.subscriber('t', 'c', 20);
+      const messages = await client.nextMessages(20);
+      client.command('RDY 0');
+      for (const message of messages.slice(0, 10)) client.finish(message);
+      for (const message of messages.slice(10, 15)) client.requeue(message, 60_000);
+      await eventually(async () => expect((await daemon.channel('t', 'c')).deferred_count).toBe(5));
+      expect(await daemon.stop()).toEqual({ code: 0, signal: null });
+    }
+    await using stock = await startStock(fixture.path);
+    expect(await stock.channel('t', 'paused')).toMatchObject({ paused: true, depth: 100 });
+    const messages = await drain(stock, 't', 'c');
+    expect(new Set(bodiesOf(messages)).size).toBe(messages.length);
+    expect(messages.length).toBeGreaterThanOrEqual(80);
+    expect(messages.length).toBeLessThanOrEqual(90);
+    expect(messages.filter((message) => message.attempts > 1).length).toBeGreaterThanOrEqual(10);
+    expect(bodiesOf(await drain(stock, 'bare', 'c')).toSorted()).toEqual(numbered(30).toSorted());
+    await stock.command('/channel/unpause?topic=t&channel=paused');
+    expect(bodiesOf(await drain(stock, 't', 'paused')).toSorted()).toEqual(numbered(100).toSorted());
+    if (!isStock) expect(readdirSync(fixture.path).filter((name) => name.endsWith('.bad'))).toEqual([]);
+  });
+
+  it.skipIf(!hasStock)('back and forth: each goes on where the other stopped', async ({ expect }) => {
+    using fixture = new Fixture();
+    const flags = ['--mem-queue-size=5', '--max-bytes-per-file=400'];
+    const received: string[] = [];
+    const expected: string[] = [];
+    for (let round = 0; round < 6; round += 1) {
+      await using daemon = await (round % 2 === 0 ? fixture.start(flags) : startStock(fixture.path, flags));
+      const bodies = numbered(30, `r${round}-`);
+      expected.push(...bodies);
+      using publisher = await daemon.connect();
+      publisher.command('MPUB t', messageList(bodies));
+      await publisher.expectOk();
+      using client = await daemon.subscriber('t', 'c', 1);
+      for (let index = 0; index < 10; index += 1) {
+        const message = await client.nextMessage();
+        received.push(message.body.toString());
+        client.finish(message);
+      }
+      client.command('CLS');
+      await eventually(async () => expect((await daemon.channel('t', 'c')).clients?.[0]?.finish_count).toBe(10));
+      expect(await daemon.stop()).toEqual({ code: 0, signal: null });
+    }
+    await using last = await fixture.start(flags);
+    received.push(...bodiesOf(await drain(last, 't', 'c')));
+    expect(received.toSorted()).toEqual(expected.toSorted());
+  });
+
+  it.skipIf(!hasStock || isStock)(
+    'after stock nsqd ran in between, side files of an earlier run do not bring messages back',
+    async ({ expect }) => {
+      using fixture = new Fixture();
+      {
+        await using daemon = await fixture.start();
+        await daemon.command('/mpub?topic=t', numbered(20).join('\n'));
+        using client = await daemon.subscriber('t', 'c', 5);
+        for (const message of (await client.nextMessages(5)).slice(0, 3)) client.requeue(message, 3_000);
+        await client.nextMessages(3);
+        await daemon.stop();
+      }
+      {
+        await using stock = await startStock(fixture.path);
+        expect(new Set(bodiesOf(await drain(stock, 't', 'c')))).toEqual(new Set(numbered(20)));
+        await stock.command('/mpub?topic=t', 'new 1\nnew 2');
+        await stock.stop();
+      }
+      await using daemon = await fixture.start();
+      expect(bodiesOf(await drain(daemon, 't', 'c')).toSorted()).toEqual(['new 1', 'new 2']);
+    },
+  );
+});
+
+it.skipIf(!hasStock)('what stock nsqd leaves is what the reader of these tests understands', async ({ expect }) => {
+  using fixture = new Fixture();
+  {
+    await using stock = await startStock(fixture.path);
+    await stock.command('/mpub?topic=t', numbered(3).join('\n'));
+    await eventually(async () => expect((await stock.channel('t', 'c')).depth).toBe(3));
+    await stock.stop();
+  }
+  expect(readTopics(fixture.path)).toEqual(TOPICS);
+  expect(bodiesOf(readCleanQueue(fixture.path, QUEUE))).toEqual(numbered(3));
+  expect(readCleanQueue(fixture.path, 't')).toEqual([]);
+});
