@@ -67,10 +67,12 @@ export class TomlDocument {
     const table = openTable();
     const dotted: TomlValue[] = [];
     fill((path, value) => this.#set(table, path, value, dotted));
+    // The tables inside made by dotted keys are closed together with it.
     for (const inner of dotted) this.#origins.delete(inner);
     return table;
   }
 
+  /** Sets a key below `table`; tables made for its dots are added to `made`. Returns the reason if it is taken. */
   #set(table: OpenTable, path: readonly string[], value: TomlValue, made: TomlValue[] = []): string | undefined {
     const parent = this.#descend(table, path.slice(0, -1), 'dotted', made);
     if (typeof parent === 'string') return parent;
@@ -80,7 +82,7 @@ export class TomlDocument {
     return undefined;
   }
 
-  /** Walks from `table` along `path`, creating what is missing. Returns the reason where the way is barred. */
+  /** Walks from `table` along `path`, making what is missing. Returns the reason where the way is barred. */
   #descend(
     table: OpenTable,
     path: readonly string[],

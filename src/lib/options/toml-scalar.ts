@@ -28,7 +28,7 @@ export function readScalar(cursor: TomlCursor): TomlValue {
 
   if (word === 'true' || word === 'false') return { kind: 'boolean', value: word === 'true' };
   if (DECIMAL_INTEGER.test(word) || PREFIXED_INTEGER.test(word)) return readInteger(cursor, word);
-  if (FLOAT.test(word)) return { kind: 'float', value: Number(word.replaceAll('_', '')) };
+  if (FLOAT.test(word)) return readFloat(cursor, word);
   const special = SPECIAL_FLOAT.exec(word);
   if (special !== null) return { kind: 'float', value: specialFloat(special[1] === '-', special[2] === 'inf') };
   if (isDateTime(word)) return { kind: 'datetime', text: word };
@@ -41,6 +41,12 @@ function readInteger(cursor: TomlCursor, word: string): TomlValue {
   const value = BigInt(digits);
   if (value < INT64_MIN || value > INT64_MAX) cursor.fail(`${word} is out of range for int64`);
   return { kind: 'integer', value };
+}
+
+function readFloat(cursor: TomlCursor, word: string): TomlValue {
+  const value = Number(word.replaceAll('_', ''));
+  if (!Number.isFinite(value)) cursor.fail(`${word} is out of range for float64`);
+  return { kind: 'float', value };
 }
 
 function specialFloat(isNegative: boolean, isInfinite: boolean): number {

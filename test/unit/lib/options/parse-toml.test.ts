@@ -89,6 +89,7 @@ const INVALID: readonly [document: string, message: string][] = [
   ['a = {\nb = 1}', 'toml: line 1: expected a key, but got "\\n"'],
   ['a = {b = 1, b = 2}', "toml: line 1: key 'b' has already been defined"],
   ['a = 9223372036854775808', 'toml: line 1: 9223372036854775808 is out of range for int64'],
+  ['a = -1e400', 'toml: line 1: -1e400 is out of range for float64'],
   ['a = 01', "toml: line 1: invalid value '01'"],
   ['a = 1__0', "toml: line 1: invalid value '1__0'"],
   ['a = +0x1', "toml: line 1: invalid value '+0x1'"],
