@@ -1,0 +1,111 @@
+// The members of a JSON object as Go's decoder sees them: keys match in any letter case, of several the last that is not
+// null wins, and integers must be written as integers (tcp-protocol 8.3).
+
+/** Raised for text that is not JSON, or a member of the wrong type. */
+export class JsonShapeError extends Error {}
+
+const INT64_MAX = 2n ** 63n - 1n;
+const INT32_MAX = 2n ** 31n - 1n;
+
+export class GoJsonObject {
+  /** Value texts by lower-case key. */
+  readonly #members: ReadonlyMap<string, string>;
+
+  /** Throws JsonShapeError unless the text is a JSON object or null. */
+  constructor(text: string) {
+    const value = parseJson(text);
+    if (value !== null && (typeof value !== 'object' || Array.isArray(value))) throw new JsonShapeError('not an object');
+    this.#members = value === null ? new Map() : membersOf(text);
+  }
+
+  /** '' when absent. */
+  string(key: string): string {
+    const value = this.#value(key);
+    if (value === undefined) return '';
+    if (typeof value !== 'string') throw new JsonShapeError(`${key} is not a string`);
+    return value;
+  }
+
+  /** False when absent. */
+  boolean(key: string): boolean {
+    const value = this.#value(key);
+    if (value === undefined) return false;
+    if (typeof value !== 'boolean') throw new JsonShapeError(`${key} is not a boolean`);
+    return value;
+  }
+
+  /** 0 when absent. Values beyond 2^53 lose digits, which no check of their range notices. */
+  integer(key: string, bits: 32 | 64 = 64): number {
+    const text = this.#members.get(key);
+    if (text === undefined) return 0;
+    if (!/^-?\d+$/.test(text)) throw new JsonShapeError(`${key} is not an integer`);
+    const value = BigInt(text);
+    const max = bits === 32 ? INT32_MAX : INT64_MAX;
+    if (value > max || value < -max - 1n) throw new JsonShapeError(`${key} is out of range`);
+    return Number(value);
+  }
+
+  #value(key: string): unknown {
+    const text = this.#members.get(key);
+    return text === undefined ? undefined : JSON.parse(text);
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new JsonShapeError('not JSON', { cause: error });
+  }
+}
+
+/** Walks the top level of text that is known to be a valid JSON object. */
+function membersOf(text: string): Map<string, string> {
+  const members = new Map<string, string>();
+  let at = text.indexOf('{') + 1;
+  for (;;) {
+    at = skipBlanks(text, at);
+    if (text[at] === '}') return members;
+    const keyEnd = valueEnd(text, at);
+    const key = (JSON.parse(text.slice(at, keyEnd)) as string).toLowerCase();
+    const start = skipBlanks(text, text.indexOf(':', keyEnd) + 1);
+    const end = valueEnd(text, start);
+    const value = text.slice(start, end);
+    if (value !== 'null') members.set(key, value);
+    at = skipBlanks(text, end);
+    if (text[at] === ',') at += 1;
+  }
+}
+
+function skipBlanks(text: string, from: number): number {
+  let at = from;
+  while (' \t\r\n'.includes(text[at]!)) at += 1;
+  return at;
+}
+
+/** The index behind the value that starts at `from`. */
+function valueEnd(text: string, from: number): number {
+  let depth = 0;
+  for (let at = from; ; at += 1) {
+    const char = text[at]!;
+    if (char === '"') {
+      at += 1;
+      while (text[at] !== '"') at += text[at] === '\\' ? 2 : 1;
+    } else if (char === '{' || char === '[') {
+      depth += 1;
+    } else if (char === '}' || char === ']') {
+      if (depth === 0) return at;
+      depth -= 1;
+    } else if (depth === 0 && ' \t\r\n,:'.includes(char)) {
+      return at;
+    } else {
+      continue;
+    }
+    if (depth === 0) return at + 1;
+  }
+}
+
+/** JSON text as Go writes it: `<`, `>`, `&` and the two line separators are escaped. */
+export function goJsonText(value: unknown): string {
+  return JSON.stringify(value).replace(/[<>&\u2028\u2029]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}

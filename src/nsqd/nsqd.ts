@@ -1,0 +1,162 @@
+// The daemon as an object: builds everything in the order in which it depends on each other, and takes it down in the
+// reverse. The command line runs one; programs and tests may embed several.
+
+import { lookup } from 'node:dns/promises';
+import { boundAddress, parseListenAddress } from '../lib/http/address.js';
+import { Logger } from '../lib/log/logger.js';
+import { SYSTEM_CLOCK } from '../lib/time/clock.js';
+import { Broker } from './broker/broker.js';
+import { HttpApi } from './http/api.js';
+import { HttpServer } from './http/server.js';
+import type { Options } from './options.js';
+import { MemoryMonitor } from './stats/memory.js';
+import { DataDirectory } from './storage/data-directory.js';
+import { lockDirectory } from './storage/dir-lock.js';
+import type { DirectoryLock } from './storage/dir-lock.js';
+import { NodeFileSystem } from './storage/node-file-system.js';
+import { TcpServer } from './tcp/server.js';
+import { NSQD_VERSION, VERSION_LINE } from './version.js';
+
+/** Start-up failed; the message is nsqd's, without its `failed to instantiate nsqd - `. */
+export class StartError extends Error {
+  constructor(message: string, cause?: unknown) {
+    super(message, { cause });
+    this.name = 'StartError';
+  }
+}
+
+export class Nsqd {
+  readonly #options: Options;
+  readonly #logger: Logger;
+  readonly #broker: Broker;
+  readonly #tcp: TcpServer;
+  readonly #http: HttpServer | null;
+  readonly #memory = new MemoryMonitor();
+  readonly #startTimeMs = Date.now();
+  #lock: DirectoryLock | null = null;
+
+  private constructor(options: Options, logger: Logger) {
+    this.#options = options;
+    this.#logger = logger;
+    const directory = new DataDirectory(options.dataPath, new NodeFileSystem());
+    this.#broker = new Broker({ options, logger, clock: SYSTEM_CLOCK, directory, version: NSQD_VERSION });
+    this.#tcp = new TcpServer({ options, logger, broker: this.#broker });
+    this.#http = options.httpAddress === '' ? null : this.#newHttpServer();
+  }
+
+  /** Rejects with StartError when it cannot run. */
+  static async start(options: Options, logger: Logger = newLogger(options)): Promise<Nsqd> {
+    const nsqd = new Nsqd(options, logger);
+    try {
+      await nsqd.#start();
+      return nsqd;
+    } catch (error) {
+      await nsqd.#abandon();
+      throw error;
+    }
+  }
+
+  /** Bound TCP port; -1 on a unix socket. */
+  get tcpPort(): number {
+    return this.#tcp.address()?.port ?? -1;
+  }
+
+  /** Bound HTTP port; -1 on a unix socket, 0 without HTTP. */
+  get httpPort(): number {
+    return this.#http?.port ?? 0;
+  }
+
+  /** The clean stop. False when not everything could be written; what was acknowledged is then still on disk. */
+  async stop(): Promise<boolean> {
+    this.#logger.info(`TCP: closing ${boundAddress(this.#tcp.address())}`);
+    this.#tcp.close();
+    this.#http?.stopListening();
+    const isComplete = await this.#broker.stop();
+    this.#logger.info('NSQ: stopping subsystems');
+    await this.#http?.close();
+    this.#memory.stop();
+    this.#lock?.release();
+    this.#logger.info('NSQ: bye');
+    return isComplete;
+  }
+
+  async #start(): Promise<void> {
+    this.#lockDataPath();
+    this.#logger.info(VERSION_LINE);
+    this.#logger.info(`ID: ${this.#options.nodeId}`);
+    this.#memory.start();
+    this.#broker.start();
+    await listenOr(this.#options.tcpAddress, () => this.#listenTcp());
+    this.#logger.info(`TCP: listening on ${boundAddress(this.#tcp.address()) || this.#options.tcpAddress}`);
+    const http = this.#http;
+    if (http !== null) await listenOr(this.#options.httpAddress, () => http.listen(this.#options.httpAddress));
+  }
+
+  /** DEVIATION: a data path that does not exist is created; stock nsqd refuses to start. */
+  #lockDataPath(): void {
+    const path = this.#options.dataPath === '' ? '.' : this.#options.dataPath;
+    try {
+      new NodeFileSystem().makeDirectory(path);
+    } catch (error) {
+      throw new StartError(`failed to lock data-path: ${(error as Error).message}`, error);
+    }
+    const result = lockDirectory(path);
+    if (result.kind === 'refused') throw new StartError(`failed to lock data-path: ${result.reason}`);
+    if (result.kind === 'locked') this.#lock = result.lock;
+    else this.#logger.warn(`no program to lock ${path} (flock, perl or python3): nothing keeps a second nsqd out`);
+  }
+
+  async #listenTcp(): Promise<void> {
+    const address = parseListenAddress(this.#options.tcpAddress);
+    if (address.kind === 'unix') return this.#tcp.listen({ path: address.path });
+    if (address.host === '') return this.#tcp.listen({ port: address.port });
+    const { address: host } = await lookup(address.host, { order: 'ipv4first' });
+    return this.#tcp.listen({ port: address.port, host });
+  }
+
+  async #abandon(): Promise<void> {
+    this.#tcp.close();
+    await this.#http?.close();
+    this.#broker.alarmClock.stop();
+    this.#memory.stop();
+    this.#lock?.release();
+  }
+
+  #newHttpServer(): HttpServer {
+    const api = new HttpApi({
+      broker: this.#broker,
+      options: this.#options,
+      logger: this.#logger,
+      memory: this.#memory,
+      version: NSQD_VERSION,
+      versionLine: VERSION_LINE,
+      startTimeMs: this.#startTimeMs,
+      tcpPort: () => this.tcpPort,
+      httpPort: () => this.httpPort,
+      clients: () => this.#tcp.connections(),
+      onLookupdAddresses: () => undefined,
+    });
+    return new HttpServer(api, this.#logger, { name: 'HTTP', httpsPortInstead: null });
+  }
+}
+
+export function newLogger(options: Pick<Options, 'logPrefix' | 'logLevel'>): Logger {
+  return new Logger({ prefix: options.logPrefix, level: options.logLevel });
+}
+
+const LISTEN_REASONS: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'bind: address already in use',
+  EACCES: 'bind: permission denied',
+  EADDRNOTAVAIL: 'bind: cannot assign requested address',
+  ENOENT: 'bind: no such file or directory',
+};
+
+async function listenOr(address: string, listen: () => Promise<void>): Promise<void> {
+  try {
+    await listen();
+  } catch (error) {
+    const { code = '', message } = error as NodeJS.ErrnoException;
+    const network = /^listen tcp: /.test(message) ? message : `listen tcp ${address}: ${LISTEN_REASONS[code] ?? message}`;
+    throw new StartError(`listen (${address}) failed - ${network}`, error);
+  }
+}

@@ -1,0 +1,77 @@
+// SUB, RDY, FIN, REQ, TOUCH and CLS (tcp-protocol 11 to 14).
+
+import { millisecondsToNanoseconds, parseUint64, toInt64 } from '../../../lib/protocol/decimal.js';
+import {
+  answerFailed, badChannel, badTopic, invalid, invalidMessageId, subscribeFailed, tooFewParameters, tooFewParams,
+} from '../../../lib/protocol/errors.js';
+import { CLOSE_WAIT_FRAME, OK_FRAME } from '../../../lib/protocol/frame.js';
+import { goQuote } from '../../../lib/protocol/go-quote.js';
+import { isValidName } from '../../../lib/protocol/names.js';
+import type { AnswerOutcome } from '../../broker/channel.js';
+import { ID_BYTES } from '../../storage/record.js';
+import type { Connection } from '../connection.js';
+
+const NANOSECONDS_PER_MS = 1_000_000;
+
+export function sub(connection: Connection, params: readonly string[]): void {
+  if (connection.heartbeatIntervalMs <= 0) throw invalid('cannot SUB with heartbeats disabled');
+  const [topicName, channelName] = params;
+  if (topicName === undefined || channelName === undefined) throw tooFewParameters('SUB');
+  if (!isValidName(topicName)) throw badTopic('SUB', goQuote(topicName));
+  if (!isValidName(channelName)) throw badChannel('SUB', goQuote(channelName));
+  const channel = connection.broker.getTopic(topicName).getChannel(channelName);
+  const refusal = channel.addSubscriber(connection);
+  if (refusal !== null) throw subscribeFailed(refusal);
+  connection.subscribed(channel);
+  connection.respond(OK_FRAME);
+}
+
+/** No parameter means 1, an empty one 0. */
+export function rdy(connection: Connection, params: readonly string[]): void {
+  const [text] = params;
+  const { maxRdyCount } = connection.options;
+  let count = 1n;
+  if (text !== undefined) {
+    const value = parseUint64(text);
+    if (value === null) throw invalid(`RDY could not parse count ${text}`);
+    count = toInt64(value);
+  }
+  if (count < 0n || count > BigInt(maxRdyCount)) throw invalid(`RDY count ${count} out of range 0-${maxRdyCount}`);
+  connection.setReadyCount(Number(count));
+}
+
+export function fin(connection: Connection, params: readonly string[]): void {
+  const id = idOf('FIN', params, 1);
+  settle('FIN', id, connection.finish(Buffer.from(id, 'latin1'), 0));
+}
+
+export function req(connection: Connection, params: readonly string[]): void {
+  const id = idOf('REQ', params, 2);
+  const text = params[1]!;
+  const milliseconds = parseUint64(text);
+  if (milliseconds === null) throw invalid(`REQ could not parse timeout ${text}`);
+  const delayMs = Number(millisecondsToNanoseconds(milliseconds)) / NANOSECONDS_PER_MS;
+  const clampedMs = Math.min(Math.max(delayMs, 0), connection.options.maxReqTimeoutMs);
+  settle('REQ', id, connection.requeue(Buffer.from(id, 'latin1'), 0, clampedMs));
+}
+
+export function touch(connection: Connection, params: readonly string[]): void {
+  const id = idOf('TOUCH', params, 1);
+  settle('TOUCH', id, connection.extend(Buffer.from(id, 'latin1'), 0));
+}
+
+export function cls(connection: Connection): void {
+  connection.startClosing();
+  connection.respond(CLOSE_WAIT_FRAME);
+}
+
+function idOf(command: string, params: readonly string[], count: number): string {
+  if (params.length < count) throw tooFewParams(command);
+  const id = params[0]!;
+  if (id.length !== ID_BYTES) throw invalidMessageId();
+  return id;
+}
+
+function settle(command: string, id: string, outcome: AnswerOutcome): void {
+  if (outcome !== 'done') throw answerFailed(command, id, outcome);
+}

@@ -1,0 +1,139 @@
+// IDENTIFY: who the client is and what it wants (tcp-protocol 8). Checks run in nsqd's order, nothing is applied before a
+// check of the same step has passed.
+
+import { badBody, identifyFailed } from '../../../lib/protocol/errors.js';
+import type { ProtocolError } from '../../../lib/protocol/errors.js';
+import { encodeFrame, FRAME_RESPONSE, OK_FRAME } from '../../../lib/protocol/frame.js';
+import { GoJsonObject, goJsonText, JsonShapeError } from '../../../lib/protocol/go-json.js';
+import { NSQD_VERSION } from '../../version.js';
+import { SizedBodyReader } from '../body-reader.js';
+import type { BodyReader } from '../body-reader.js';
+import type { Connection } from '../connection.js';
+
+const HEARTBEAT_INTERVAL_MS_MIN = 1000;
+const OUTPUT_BUFFER_BYTES_MIN = 64;
+const MESSAGE_TIMEOUT_MS_MIN = 1000;
+const SAMPLE_RATE_MAX = 99;
+const DEFLATE_LEVEL_DEFAULT = 6;
+const DISABLED = -1;
+
+interface Identity {
+  readonly clientId: string;
+  readonly hostname: string;
+  readonly userAgent: string;
+  readonly topologyRegion: string;
+  readonly topologyZone: string;
+  readonly wantsNegotiation: boolean;
+  readonly heartbeatIntervalMs: number;
+  readonly outputBufferSize: number;
+  readonly outputBufferTimeoutMs: number;
+  readonly sampleRate: number;
+  readonly messageTimeoutMs: number;
+  readonly wantsTls: boolean;
+  readonly wantsDeflate: boolean;
+  readonly deflateLevel: number;
+  readonly wantsSnappy: boolean;
+}
+
+export function identify(connection: Connection): BodyReader {
+  const { maxBodySize } = connection.options;
+  return new SizedBodyReader(
+    (size) => {
+      if (size > maxBodySize) throw badBody(`IDENTIFY body too big ${size} > ${maxBodySize}`);
+      if (size <= 0) throw badBody(`IDENTIFY invalid body size ${size}`);
+    },
+    (bytes, start, end) => {
+      const identity = decode(bytes.toString('utf8', start, end));
+      apply(connection, identity);
+      answer(connection, identity);
+    },
+    (isSizeKnown): ProtocolError => badBody(`IDENTIFY failed to read body${isSizeKnown ? '' : ' size'}`),
+  );
+}
+
+function decode(text: string): Identity {
+  try {
+    const json = new GoJsonObject(text);
+    return {
+      clientId: json.string('client_id'),
+      hostname: json.string('hostname'),
+      userAgent: json.string('user_agent'),
+      topologyRegion: json.string('topology_region'),
+      topologyZone: json.string('topology_zone'),
+      wantsNegotiation: json.boolean('feature_negotiation'),
+      heartbeatIntervalMs: json.integer('heartbeat_interval'),
+      outputBufferSize: json.integer('output_buffer_size'),
+      outputBufferTimeoutMs: json.integer('output_buffer_timeout'),
+      sampleRate: json.integer('sample_rate', 32),
+      messageTimeoutMs: json.integer('msg_timeout'),
+      wantsTls: json.boolean('tls_v1'),
+      wantsDeflate: json.boolean('deflate'),
+      deflateLevel: json.integer('deflate_level'),
+      wantsSnappy: json.boolean('snappy'),
+    };
+  } catch (error) {
+    if (error instanceof JsonShapeError) throw badBody('IDENTIFY failed to decode JSON body');
+    throw error;
+  }
+}
+
+/** A value outside its range, other than the sentinel 0 (keep) and, where there is one, -1 (off). */
+function isOutside(value: number, min: number, max: number): boolean {
+  return value !== 0 && (value < min || value > Math.trunc(max));
+}
+
+function apply(connection: Connection, identity: Identity): void {
+  const { options } = connection;
+  connection.setIdentity(identity);
+  const { heartbeatIntervalMs, outputBufferTimeoutMs, outputBufferSize, sampleRate, messageTimeoutMs } = identity;
+  if (heartbeatIntervalMs !== DISABLED && isOutside(heartbeatIntervalMs, HEARTBEAT_INTERVAL_MS_MIN, options.maxHeartbeatIntervalMs)) {
+    throw badBody(`IDENTIFY heartbeat interval (${heartbeatIntervalMs}) is invalid`);
+  }
+  if (heartbeatIntervalMs !== 0) connection.setHeartbeatInterval(heartbeatIntervalMs === DISABLED ? 0 : heartbeatIntervalMs);
+  else connection.setHeartbeatInterval(connection.heartbeatIntervalMs);
+  const { minOutputBufferTimeoutMs, maxOutputBufferTimeoutMs, maxOutputBufferSize } = options;
+  if (outputBufferTimeoutMs !== DISABLED && isOutside(outputBufferTimeoutMs, Math.trunc(minOutputBufferTimeoutMs), maxOutputBufferTimeoutMs)) {
+    throw badBody(`IDENTIFY output buffer timeout (${outputBufferTimeoutMs}) is invalid`);
+  }
+  if (outputBufferSize !== DISABLED && isOutside(outputBufferSize, OUTPUT_BUFFER_BYTES_MIN, maxOutputBufferSize)) {
+    throw badBody(`IDENTIFY output buffer size (${outputBufferSize}) is invalid`);
+  }
+  connection.setOutputBuffer(outputBufferSize, outputBufferTimeoutMs);
+  if (sampleRate < 0 || sampleRate > SAMPLE_RATE_MAX) throw badBody(`IDENTIFY sample rate (${sampleRate}) is invalid`);
+  connection.sampleRate = sampleRate;
+  if (isOutside(messageTimeoutMs, MESSAGE_TIMEOUT_MS_MIN, options.maxMsgTimeoutMs)) {
+    throw badBody(`IDENTIFY msg timeout (${messageTimeoutMs}) is invalid`);
+  }
+  if (messageTimeoutMs !== 0) connection.messageTimeoutMs = messageTimeoutMs;
+}
+
+function answer(connection: Connection, identity: Identity): void {
+  if (!identity.wantsNegotiation) {
+    connection.respond(OK_FRAME);
+    return;
+  }
+  const { options } = connection;
+  if (identity.wantsDeflate && options.deflate && identity.wantsSnappy && options.snappy) {
+    throw identifyFailed('cannot enable both deflate and snappy compression');
+  }
+  const grants = connection.grantUpgrades(identity.wantsTls, identity.wantsDeflate, identity.wantsSnappy);
+  const level = grants.deflate && identity.deflateLevel > 0 ? identity.deflateLevel : DEFLATE_LEVEL_DEFAULT;
+  const text = goJsonText({
+    max_rdy_count: options.maxRdyCount,
+    version: NSQD_VERSION,
+    max_msg_timeout: Math.trunc(options.maxMsgTimeoutMs),
+    msg_timeout: Math.trunc(connection.messageTimeoutMs),
+    tls_v1: grants.tls,
+    deflate: grants.deflate,
+    deflate_level: Math.min(level, options.maxDeflateLevel),
+    max_deflate_level: options.maxDeflateLevel,
+    snappy: grants.snappy,
+    sample_rate: connection.sampleRate,
+    auth_required: options.authHttpAddresses.length > 0,
+    output_buffer_size: connection.outputBufferSize,
+    output_buffer_timeout: Math.trunc(connection.outputBufferTimeoutMs),
+    topology_region: options.topologyRegion,
+    topology_zone: options.topologyZone,
+  });
+  connection.respond(encodeFrame(FRAME_RESPONSE, Buffer.from(text, 'utf8').toString('latin1')));
+}
