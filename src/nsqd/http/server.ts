@@ -136,8 +136,13 @@ export class HttpServer {
   #handle(exchange: Exchange): void {
     const { httpsPortInstead } = this.#settings;
     if (exchange.httpVersionMajor !== 1) sendUnsupportedVersion(exchange);
-    else if (exchange.target.path === '*' && exchange.method === 'OPTIONS') exchange.send(200, ['Content-Length', '0'], '');
+    else if (isServerOptions(exchange)) exchange.send(200, ['Content-Length', '0'], '');
     else if (httpsPortInstead !== null) sendTlsRequired(exchange, httpsPortInstead());
     else this.#api.handle(exchange);
   }
+}
+
+/** `OPTIONS *` asks about the server, not about a path. */
+function isServerOptions(exchange: Exchange): boolean {
+  return exchange.target.path === '*' && exchange.method === 'OPTIONS';
 }

@@ -25,7 +25,7 @@ describe('parseRequestTarget', () => {
 
 describe('percent-encoding', () => {
   it('encodes what Go encodes in a path', () => {
-    expect(encodePath("/a b/é$&+,:;=@!'()*?%~".replace('é', '\xc3\xa9'))).toBe('/a%20b/%C3%A9$&+,:;=@%21%27%28%29%2A%3F%25~');
+    expect(encodePath("/a b/\xc3\xa9$&+,:;=@~!'()*?%")).toBe('/a%20b/%C3%A9$&+,:;=@~%21%27%28%29%2A%3F%25');
   });
 
   it('decodes plus as a blank only in queries', () => {

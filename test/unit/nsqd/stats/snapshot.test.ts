@@ -31,7 +31,8 @@ describe('takeSnapshot', () => {
 
   it('lists as producers only connections that published', () => {
     expect(snapshot().producers).toEqual([PRODUCER]);
-    expect(takeSnapshot(scene(), [connection(CLIENT)], { topic: '', channel: '', includeClients: true }).producers).toBeNull();
+    const filter = { topic: '', channel: '', includeClients: true };
+    expect(takeSnapshot(scene(), [connection(CLIENT)], filter).producers).toBeNull();
   });
 
   it('keeps producers whose counts the filter removed', () => {
