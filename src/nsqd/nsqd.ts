@@ -2,7 +2,7 @@
 // reverse. The command line runs one; programs and tests may embed several.
 
 import { lookup } from 'node:dns/promises';
-import { boundAddress, parseListenAddress } from '../lib/http/address.js';
+import { boundAddress, joinHostPort, parseListenAddress } from '../lib/http/address.js';
 import { Logger } from '../lib/log/logger.js';
 import { SYSTEM_CLOCK } from '../lib/time/clock.js';
 import { Broker } from './broker/broker.js';
@@ -26,7 +26,8 @@ export class StartError extends Error {
 }
 
 export class Nsqd {
-  readonly #options: Options;
+  /** As effective: some values are known only once the daemon listens. */
+  #options: Options;
   readonly #logger: Logger;
   readonly #broker: Broker;
   readonly #tcp: TcpServer;
@@ -90,6 +91,7 @@ export class Nsqd {
     this.#logger.info(`TCP: listening on ${boundAddress(this.#tcp.address()) || this.#options.tcpAddress}`);
     const http = this.#http;
     if (http !== null) await listenOr(this.#options.httpAddress, () => http.listen(this.#options.httpAddress));
+    this.#options = withBoundPorts(this.#options, this.tcpPort, this.httpPort);
   }
 
   /** DEVIATION: a data path that does not exist is created; stock nsqd refuses to start. */
@@ -123,9 +125,12 @@ export class Nsqd {
   }
 
   #newHttpServer(): HttpServer {
+    const currentOptions = (): Options => this.#options;
     const api = new HttpApi({
       broker: this.#broker,
-      options: this.#options,
+      get options() {
+        return currentOptions();
+      },
       logger: this.#logger,
       memory: this.#memory,
       version: NSQD_VERSION,
@@ -138,6 +143,16 @@ export class Nsqd {
     });
     return new HttpServer(api, this.#logger, { name: 'HTTP', httpsPortInstead: null });
   }
+}
+
+/** Broadcast ports and the statsd prefix follow from what the listeners are bound to (http-api 10.2, options.md 5.3). */
+function withBoundPorts(options: Options, tcpPort: number, httpPort: number): Options {
+  const broadcastTcpPort = options.broadcastTcpPort === 0 ? Math.max(tcpPort, 0) : options.broadcastTcpPort;
+  const broadcastHttpPort = options.broadcastHttpPort === 0 ? Math.max(httpPort, 0) : options.broadcastHttpPort;
+  const hostKey = joinHostPort(options.broadcastAddress, broadcastHttpPort).replaceAll(/[.:]/g, '_');
+  const expanded = options.statsdPrefix.replaceAll('%s', hostKey);
+  const statsdPrefix = expanded === '' || expanded.endsWith('.') ? expanded : `${expanded}.`;
+  return Object.freeze({ ...options, broadcastTcpPort, broadcastHttpPort, statsdPrefix });
 }
 
 export function newLogger(options: Pick<Options, 'logPrefix' | 'logLevel'>): Logger {

@@ -444,12 +444,16 @@ export class Topic implements TurnTopic, ChannelTopic {
     this.#found = null;
     this.log.dropUnneeded();
     for (const channel of this.#channels.values()) {
-      for (const { reader } of channel.cursors) reader.log.dropUnneeded();
+      for (const { reader } of channel.cursors) {
+        reader.log.dropUnneeded();
+        reader.log.forgetLoaded();
+      }
       // What was released before this start was counted then.
       channel.messageCount = 0;
     }
     const newest = this.log.newestId();
     if (newest !== null) this.#ids.continueAfter(newest);
+    this.log.forgetLoaded();
     if (this.#channels.size > 0 || this.depth() > 0) this.#stateChanged();
   }
 

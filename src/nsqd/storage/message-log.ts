@@ -320,6 +320,15 @@ export class MessageLog implements ChunkOwner {
     chunk.bytes = null;
   }
 
+  /** Drops the memory of everything the files have: what was read to find places at start is not needed soon. */
+  forgetLoaded(): void {
+    for (const chunk of this.#live) {
+      if (chunk.bytes === null || chunk.written < chunk.length || chunk.limit > 0) continue;
+      this.pool.release(chunk.bytes);
+      chunk.bytes = null;
+    }
+  }
+
   #isNear(chunk: Chunk): boolean {
     const end = chunk.firstIndex + chunk.count;
     const reach = this.pool.isOverBudget() ? 0 : this.#settings.memoryRecordsMax;

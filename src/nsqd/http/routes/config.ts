@@ -24,17 +24,22 @@ export function configRoutes(context: HttpContext): readonly EndpointRoute[] {
 
 class RuntimeConfig {
   readonly #context: HttpContext;
-  #options: Options;
+  /** What PUT has changed since the start. */
+  #changes: Partial<Options> = {};
   /** Lists that were set to JSON's null: they are empty, but read back as null. */
   readonly #nullKeys = new Set<string>();
 
   constructor(context: HttpContext) {
     this.#context = context;
-    this.#options = context.options;
+  }
+
+  /** The daemon's options, some of which are known only once it listens, with the changes. */
+  #current(): Options {
+    return { ...this.#context.options, ...this.#changes };
   }
 
   show(exchange: Exchange, key: string): void {
-    const value = optionValueForConfigEndpoint(this.#options, key);
+    const value = optionValueForConfigEndpoint(this.#current(), key);
     if (value === undefined) sendError(exchange, INVALID_OPTION);
     else if (this.#nullKeys.has(key)) sendJson(exchange, 'null');
     else if (typeof value === 'string') sendText(exchange, value);
@@ -47,7 +52,7 @@ class RuntimeConfig {
     const key = optionKey(exchange);
     if (!isSettable(key)) return sendError(exchange, INVALID_OPTION);
     const text = bytes.toString('utf8');
-    const options = withConfigValue(this.#options, key, text);
+    const options = withConfigValue(this.#current(), key, text);
     if (options === undefined) return sendError(exchange, INVALID_VALUE);
     if (text.trim() === 'null') this.#nullKeys.add(key);
     else this.#nullKeys.delete(key);
@@ -56,8 +61,9 @@ class RuntimeConfig {
   }
 
   #apply(options: Options): void {
-    const previous = this.#options;
-    this.#options = options;
+    const previous = this.#current();
+    const { logLevel, nsqlookupdTcpAddresses } = options;
+    this.#changes = { logLevel, nsqlookupdTcpAddresses };
     if (options.logLevel !== previous.logLevel) this.#context.logger.setLevel(options.logLevel);
     if (options.nsqlookupdTcpAddresses !== previous.nsqlookupdTcpAddresses) {
       this.#context.onLookupdAddresses(options.nsqlookupdTcpAddresses);
