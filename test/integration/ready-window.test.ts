@@ -143,6 +143,7 @@ describe('several consumers of a channel', () => {
     using working = await daemon().subscriber('one-stuck', 'c', 1);
     await publish(daemon(), 'one-stuck', 20);
     for (let index = 0; index < 20; index += 1) working.finish(await working.nextMessage());
+    await working.expectQuiet();
     expect(await daemon().channel('one-stuck', 'c')).toMatchObject({ in_flight_count: 1, depth: 0 });
   });
 });

@@ -1,17 +1,16 @@
-// Data directories in the format of stock nsqd: hand-built byte by byte, and written by a real nsqd where one is at
-// hand (NSQD_STOCK). The daemon under test must deliver what they hold.
+// Hand-built data directories in the format of stock nsqd, regular, worn and damaged ones: the daemon under test must
+// deliver what they hold.
 
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'vitest';
 
-import { hex, joined, messageList } from '../support/bytes.js';
+import { hex, joined } from '../support/bytes.js';
 import { bodiesOf, drain, numbered } from '../support/consume.js';
 import {
   dataFilePath,
   encodeRecord,
   metadataPath,
-  readCleanQueue,
   readTopics,
   storedMessage,
   storedMessages,
@@ -20,28 +19,10 @@ import {
   writeQueue,
   writeTopics,
 } from '../support/data-directory.js';
-import { Daemon, isStock, stockProgram, temporaryDirectory } from '../support/daemon.js';
-import { eventually } from '../support/eventually.js';
+import { type Daemon, isStock } from '../support/daemon.js';
+import { FixtureDirectory } from '../support/fixture-directory.js';
 
 const QUEUE = 't:c';
-const TOPICS = [{ name: 't', paused: false, channels: [{ name: 'c', paused: false }] }];
-
-/** A directory with topic `t` and channel `c` listed, removed when the test is over. */
-class Fixture implements Disposable {
-  readonly path = temporaryDirectory();
-
-  constructor() {
-    writeTopics(this.path, TOPICS);
-  }
-
-  start(flags: readonly string[] = []): Promise<Daemon> {
-    return Daemon.start({ dataPath: this.path, flags });
-  }
-
-  [Symbol.dispose](): void {
-    rmSync(this.path, { recursive: true, force: true });
-  }
-}
 
 /** The worked example of the format: two messages, 79 bytes. */
 const WORKED_EXAMPLE = hex(
@@ -52,7 +33,7 @@ const WORKED_EXAMPLE = hex(
 
 describe.concurrent('a hand-built directory', () => {
   it('with the worked example in the channel', async ({ expect }) => {
-    using fixture = new Fixture();
+    using fixture = new FixtureDirectory();
     writeTopics(fixture.path, [{ name: 'orders', paused: false, channels: [{ name: 'audit', paused: false }] }]);
     writeFileSync(dataFilePath(fixture.path, 'orders', 0), WORKED_EXAMPLE);
     writeFileSync(metadataPath(fixture.path, 'orders'), '0\n0,79\n0,79\n');
@@ -69,7 +50,7 @@ describe.concurrent('a hand-built directory', () => {
   });
 
   it('with messages at the topic gives them to all its channels', async ({ expect }) => {
-    using fixture = new Fixture();
+    using fixture = new FixtureDirectory();
     const channels = [
       { name: 'c', paused: false },
       { name: 'd', paused: false },
@@ -83,7 +64,7 @@ describe.concurrent('a hand-built directory', () => {
   });
 
   it('with messages at the topic and in its channel delivers the union', async ({ expect }) => {
-    using fixture = new Fixture();
+    using fixture = new FixtureDirectory();
     writeQueue(fixture.path, QUEUE, [storedMessages(['in the channel'])]);
     writeQueue(fixture.path, 't', [[storedMessage('at the topic', { id: '18a27a6faee05fff' })]]);
     await using daemon = await fixture.start();
@@ -196,7 +177,7 @@ describe.concurrent('a hand-built directory', () => {
     ['a body of 0 bytes', (path) => writeQueue(path, QUEUE, [storedMessages(['', 'a'])]), ['', 'a']],
     ['a file that was set aside', (path) => writeFileSync(`${dataFilePath(path, QUEUE, 0)}.bad`, 'damaged'), []],
   ])('with %s is read', async ([, build, expected], { expect }) => {
-    using fixture = new Fixture();
+    using fixture = new FixtureDirectory();
     build(fixture.path);
     await using daemon = await fixture.start();
     expect(bodiesOf(await drain(daemon, 't', 'c'))).toEqual(expected);
@@ -205,7 +186,7 @@ describe.concurrent('a hand-built directory', () => {
   });
 
   it('keeps attempts, and lets them wrap', async ({ expect }) => {
-    using fixture = new Fixture();
+    using fixture = new FixtureDirectory();
     const attempts = [0, 1, 7, 32_767, 65_534, 65_535];
     const messages = attempts.map((count, index) => ({
       ...(storedMessages(numbered(6))[index] ?? storedMessage('')),
@@ -217,7 +198,7 @@ describe.concurrent('a hand-built directory', () => {
   });
 
   it('takes files larger than its own limit, and rolls from there', async ({ expect }) => {
-    using fixture = new Fixture();
+    using fixture = new FixtureDirectory();
     writeQueue(fixture.path, QUEUE, [storedMessages(numbered(50))]);
     await using daemon = await fixture.start(['--max-bytes-per-file=200', '--mem-queue-size=0']);
     await daemon.command('/mpub?topic=t', numbered(50, 'n').join('\n'));
@@ -228,7 +209,7 @@ describe.concurrent('a hand-built directory', () => {
   it.skipIf(isStock)(
     'delivers a record larger than the current --max-msg-size, and what follows',
     async ({ expect }) => {
-      using fixture = new Fixture();
+      using fixture = new FixtureDirectory();
       writeQueue(fixture.path, QUEUE, [storedMessages(['a', 'x'.repeat(2_000), 'b'])]);
       await using daemon = await fixture.start(['--max-msg-size=100']);
       expect((await drain(daemon, 't', 'c')).map((message) => message.body.length)).toEqual([1, 2_000, 1]);
@@ -237,7 +218,7 @@ describe.concurrent('a hand-built directory', () => {
 
   it.skipIf(isStock)('recovers data files whose metadata is missing or damaged', async ({ expect }) => {
     for (const metadata of [undefined, '', 'garbage']) {
-      using fixture = new Fixture();
+      using fixture = new FixtureDirectory();
       writeQueue(fixture.path, QUEUE, [storedMessages(['a']), storedMessages(['b', 'c'])]);
       rmSync(metadataPath(fixture.path, QUEUE));
       if (metadata !== undefined) writeFileSync(metadataPath(fixture.path, QUEUE), metadata);
@@ -249,7 +230,7 @@ describe.concurrent('a hand-built directory', () => {
   });
 
   it.skipIf(isStock)('whose metadata is ahead of the data loses nothing new', async ({ expect }) => {
-    using fixture = new Fixture();
+    using fixture = new FixtureDirectory();
     const { read } = writeQueue(fixture.path, QUEUE, [storedMessages(['a', 'b'])]);
     writeMetadata(fixture.path, QUEUE, { depth: 9, read, write: { file: 0, offset: 500 } });
     await using daemon = await fixture.start();
@@ -258,7 +239,7 @@ describe.concurrent('a hand-built directory', () => {
   });
 
   it('wakes the files of an unlisted topic when it is created again', async ({ expect }) => {
-    using fixture = new Fixture();
+    using fixture = new FixtureDirectory();
     writeTopics(fixture.path, null);
     writeQueue(fixture.path, 'orphan', [storedMessages(['a', 'b'])]);
     await using daemon = await fixture.start();
@@ -268,7 +249,7 @@ describe.concurrent('a hand-built directory', () => {
   });
 
   it('ignores strangers and leftovers', async ({ expect }) => {
-    using fixture = new Fixture();
+    using fixture = new FixtureDirectory();
     writeQueue(fixture.path, QUEUE, [storedMessages(['a'])]);
     const strangers = [
       'notes.txt',
@@ -321,7 +302,7 @@ describe.concurrent('nsqd.dat', () => {
       ['e#ephemeral(c#ephemeral)'],
     ],
   ])('with %s is understood', async ([, text, expected], { expect }) => {
-    using fixture = new Fixture();
+    using fixture = new FixtureDirectory();
     writeFileSync(topicMetadataPath(fixture.path), text);
     await using daemon = await fixture.start();
     expect(await summary(daemon)).toEqual(expected);
@@ -329,142 +310,4 @@ describe.concurrent('nsqd.dat', () => {
     const kept = readTopics(fixture.path)?.map((topic) => topic.name) ?? [];
     expect(kept).toEqual(expected.map((name) => name.split(/[!(]/)[0]).filter((name) => !name?.endsWith('#ephemeral')));
   });
-});
-
-const hasStock = stockProgram !== undefined;
-if (!hasStock) console.warn('NSQD_STOCK names no stock nsqd: tests with directories of both daemons are skipped');
-
-/** A stock nsqd on the directory. */
-function startStock(path: string, flags: readonly string[] = []): Promise<Daemon> {
-  return Daemon.start({ dataPath: path, flags, program: [stockProgram ?? ''] });
-}
-
-describe.concurrent('a directory that passes between stock nsqd and the daemon under test', () => {
-  it.skipIf(!hasStock).for([
-    ['in memory', []],
-    ['on disk', ['--mem-queue-size=0']],
-    ['in many small files', ['--mem-queue-size=3', '--max-bytes-per-file=300']],
-  ] as ReadonlyArray<readonly [string, readonly string[]]>)(
-    'written by stock nsqd, messages %s',
-    async ([, flags], { expect }) => {
-      using fixture = new Fixture();
-      {
-        await using stock = await startStock(fixture.path, flags);
-        await stock.command('/channel/create?topic=t&channel=paused');
-        await stock.command('/channel/pause?topic=t&channel=paused');
-        await stock.command('/mpub?topic=t', numbered(100).join('\n'));
-        await stock.command('/mpub?topic=bare', numbered(30).join('\n'));
-        using client = await stock.subscriber('t', 'c', 20);
-        const messages = await client.nextMessages(20);
-        for (const message of messages.slice(0, 10)) client.finish(message);
-        for (const message of messages.slice(10, 15)) client.requeue(message, 60_000);
-        await eventually(async () => expect((await stock.channel('t', 'c')).deferred_count).toBe(5));
-        await eventually(async () => expect((await stock.channel('t', 'paused')).depth).toBe(100));
-        client.command('RDY 0');
-        await eventually(async () => expect((await stock.channel('t', 'c')).in_flight_count).toBeGreaterThan(4));
-        expect(await stock.stop()).toEqual({ code: 0, signal: null });
-      }
-      await using daemon = await fixture.start(flags);
-      expect(await daemon.channel('t', 'paused')).toMatchObject({ paused: true, depth: 100 });
-      expect(await daemon.channel('t', 'c')).toMatchObject({ paused: false, depth: 90 });
-      const messages = await drain(daemon, 't', 'c');
-      expect(new Set(bodiesOf(messages)).size).toBe(90);
-      expect(messages.filter((message) => message.attempts > 1).length).toBeGreaterThanOrEqual(10);
-      expect(bodiesOf(await drain(daemon, 'bare', 'c')).toSorted()).toEqual(numbered(30).toSorted());
-      await daemon.command('/channel/unpause?topic=t&channel=paused');
-      expect(bodiesOf(await drain(daemon, 't', 'paused')).toSorted()).toEqual(numbered(100).toSorted());
-    },
-  );
-
-  it.skipIf(!hasStock)('written by the daemon under test, read by stock nsqd', async ({ expect }) => {
-    using fixture = new Fixture();
-    {
-      await using daemon = await fixture.start(['--mem-queue-size=20', '--max-bytes-per-file=700']);
-      await daemon.command('/channel/create?topic=t&channel=paused');
-      await daemon.command('/channel/pause?topic=t&channel=paused');
-      await daemon.command('/mpub?topic=t', numbered(100).join('\n'));
-      await daemon.command('/mpub?topic=bare', numbered(30).join('\n'));
-      using client = await daemon.subscriber('t', 'c', 20);
-      const messages = await client.nextMessages(20);
-      client.command('RDY 0');
-      for (const message of messages.slice(0, 10)) client.finish(message);
-      for (const message of messages.slice(10, 15)) client.requeue(message, 60_000);
-      await eventually(async () => expect((await daemon.channel('t', 'c')).deferred_count).toBe(5));
-      expect(await daemon.stop()).toEqual({ code: 0, signal: null });
-    }
-    await using stock = await startStock(fixture.path);
-    expect(await stock.channel('t', 'paused')).toMatchObject({ paused: true, depth: 100 });
-    const messages = await drain(stock, 't', 'c');
-    expect(new Set(bodiesOf(messages)).size).toBe(messages.length);
-    expect(messages.length).toBeGreaterThanOrEqual(80);
-    expect(messages.length).toBeLessThanOrEqual(90);
-    expect(messages.filter((message) => message.attempts > 1).length).toBeGreaterThanOrEqual(10);
-    expect(bodiesOf(await drain(stock, 'bare', 'c')).toSorted()).toEqual(numbered(30).toSorted());
-    await stock.command('/channel/unpause?topic=t&channel=paused');
-    expect(bodiesOf(await drain(stock, 't', 'paused')).toSorted()).toEqual(numbered(100).toSorted());
-    if (!isStock) expect(readdirSync(fixture.path).filter((name) => name.endsWith('.bad'))).toEqual([]);
-  });
-
-  it.skipIf(!hasStock)('back and forth: each goes on where the other stopped', async ({ expect }) => {
-    using fixture = new Fixture();
-    const flags = ['--mem-queue-size=5', '--max-bytes-per-file=400'];
-    const received: string[] = [];
-    const expected: string[] = [];
-    for (let round = 0; round < 6; round += 1) {
-      await using daemon = await (round % 2 === 0 ? fixture.start(flags) : startStock(fixture.path, flags));
-      const bodies = numbered(30, `r${round}-`);
-      expected.push(...bodies);
-      using publisher = await daemon.connect();
-      publisher.command('MPUB t', messageList(bodies));
-      await publisher.expectOk();
-      using client = await daemon.subscriber('t', 'c', 1);
-      for (let index = 0; index < 10; index += 1) {
-        const message = await client.nextMessage();
-        received.push(message.body.toString());
-        client.finish(message);
-      }
-      client.command('CLS');
-      await eventually(async () => expect((await daemon.channel('t', 'c')).clients?.[0]?.finish_count).toBe(10));
-      expect(await daemon.stop()).toEqual({ code: 0, signal: null });
-    }
-    await using last = await fixture.start(flags);
-    received.push(...bodiesOf(await drain(last, 't', 'c')));
-    expect(received.toSorted()).toEqual(expected.toSorted());
-  });
-
-  it.skipIf(!hasStock || isStock)(
-    'after stock nsqd ran in between, side files of an earlier run do not bring messages back',
-    async ({ expect }) => {
-      using fixture = new Fixture();
-      {
-        await using daemon = await fixture.start();
-        await daemon.command('/mpub?topic=t', numbered(20).join('\n'));
-        using client = await daemon.subscriber('t', 'c', 5);
-        for (const message of (await client.nextMessages(5)).slice(0, 3)) client.requeue(message, 3_000);
-        await client.nextMessages(3);
-        await daemon.stop();
-      }
-      {
-        await using stock = await startStock(fixture.path);
-        expect(new Set(bodiesOf(await drain(stock, 't', 'c')))).toEqual(new Set(numbered(20)));
-        await stock.command('/mpub?topic=t', 'new 1\nnew 2');
-        await stock.stop();
-      }
-      await using daemon = await fixture.start();
-      expect(bodiesOf(await drain(daemon, 't', 'c')).toSorted()).toEqual(['new 1', 'new 2']);
-    },
-  );
-});
-
-it.skipIf(!hasStock)('what stock nsqd leaves is what the reader of these tests understands', async ({ expect }) => {
-  using fixture = new Fixture();
-  {
-    await using stock = await startStock(fixture.path);
-    await stock.command('/mpub?topic=t', numbered(3).join('\n'));
-    await eventually(async () => expect((await stock.channel('t', 'c')).depth).toBe(3));
-    await stock.stop();
-  }
-  expect(readTopics(fixture.path)).toEqual(TOPICS);
-  expect(bodiesOf(readCleanQueue(fixture.path, QUEUE))).toEqual(numbered(3));
-  expect(readCleanQueue(fixture.path, 't')).toEqual([]);
 });

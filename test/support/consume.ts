@@ -31,7 +31,16 @@ export async function drain(daemon: Daemon, topic: string, channel: string, dead
     expect(counts, `${topic}:${channel}`).toMatchObject({ depth: 0, in_flight_count: 0, deferred_count: 0 });
     expect(client.waitingCount).toBe(0);
   }, deadlineMs);
+  await leave(client);
   return messages;
+}
+
+/** Ends a subscription so that nothing published afterwards is sent to it. */
+export async function leave(client: Client): Promise<void> {
+  client.command('CLS');
+  await client.nextResponse();
+  client.halfClose();
+  await client.closed();
 }
 
 export function bodiesOf(messages: ReadonlyArray<{ readonly body: Buffer }>): string[] {
