@@ -1,9 +1,9 @@
 // The whole HTTP API as one function from requests to answers: the route table, the answers where no route matches
 // (http-api section 3), and what happens when a handler throws. Every listener of a daemon shares one instance.
 
-import { LogLevel } from '../../lib/log/logger.js';
 import { bytesToText, encodePath } from '../../lib/http/percent.js';
 import { type Miss, Router } from '../../lib/http/router.js';
+import { LogLevel } from '../../lib/log/logger.js';
 import type { HttpContext } from './context.js';
 import type { Endpoint } from './endpoint.js';
 import type { Exchange } from './exchange.js';

@@ -3,9 +3,10 @@
 
 import { parseQuery, type Query } from '../../lib/http/query.js';
 import { isValidName } from '../../lib/protocol/names.js';
+import type { Topic } from '../broker/topic.js';
 import type { HttpContext } from './context.js';
 import type { Exchange } from './exchange.js';
-import { type HttpError, INVALID_REQUEST, MISSING_ARG_TOPIC, sendError } from './response.js';
+import { EXITING, type HttpError, INVALID_REQUEST, MISSING_ARG_TOPIC, sendError } from './response.js';
 
 /** The query, unless it is malformed. */
 export function readQuery(context: HttpContext, exchange: Exchange): Query | null {
@@ -38,6 +39,15 @@ export function validTopicArgument(exchange: Exchange, query: Query, invalid: Ht
   const name = topicArgument(exchange, query);
   if (name === null || isValidName(name)) return name;
   sendError(exchange, invalid);
+  return null;
+}
+
+/** The topic, created if it does not exist. Once the broker has written its last metadata nothing new is created. */
+export function createdTopic(context: HttpContext, exchange: Exchange, name: string): Topic | null {
+  const { broker } = context;
+  const topic = broker.isExiting ? broker.findTopic(name) : broker.getTopic(name);
+  if (topic !== undefined) return topic;
+  sendError(exchange, EXITING);
   return null;
 }
 

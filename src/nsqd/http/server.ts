@@ -2,8 +2,8 @@
 // request after the other on a connection, malformed requests (http-api 2.6), expectations, and the end of connections.
 // No time limits apply (http-api 1). HTTPS is the same class over node:https and will be chosen in the constructor.
 
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { lookup } from 'node:dns/promises';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
 import { boundAddress, parseListenAddress } from '../../lib/http/address.js';
@@ -18,6 +18,8 @@ import { sendTlsRequired, sendUnsupportedVersion } from './response.js';
 /** Stock nsqd refuses larger header blocks. */
 const HEADER_BYTES_MAX = 1024 * 1024;
 const KEEP_ALIVE_DELAY_MS = 15_000;
+/** Connections the system completes before they are accepted. */
+const BACKLOG = 1024;
 
 const SERVER_OPTIONS = {
   maxHeaderSize: HEADER_BYTES_MAX,
@@ -110,7 +112,7 @@ export class HttpServer {
   #bind(target: { path: string } | { port: number; host?: string }): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#server.once('error', reject);
-      this.#server.listen(target, () => {
+      this.#server.listen({ ...target, backlog: BACKLOG }, () => {
         this.#server.removeListener('error', reject);
         resolve();
       });

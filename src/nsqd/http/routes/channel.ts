@@ -1,15 +1,16 @@
 // POST /channel/* (http-api 5.6). All share one sequence of checks; no endpoint creates the topic.
 
+import type { Query } from '../../../lib/http/query.js';
+import { isValidName } from '../../../lib/protocol/names.js';
 import type { Channel } from '../../broker/channel.js';
 import type { Topic } from '../../broker/topic.js';
-import { isValidName } from '../../../lib/protocol/names.js';
-import type { Query } from '../../../lib/http/query.js';
 import { validTopicArgument, withQueryAfterBody } from '../arguments.js';
 import type { HttpContext } from '../context.js';
 import { type EndpointRoute, type Handler, logged } from '../endpoint.js';
 import type { Exchange } from '../exchange.js';
 import {
-  CHANNEL_NOT_FOUND, INVALID_ARG_CHANNEL, INVALID_ARG_TOPIC, MISSING_ARG_CHANNEL, sendEmpty, sendError, TOPIC_NOT_FOUND,
+  CHANNEL_NOT_FOUND, EXITING, INVALID_ARG_CHANNEL, INVALID_ARG_TOPIC, MISSING_ARG_CHANNEL, sendEmpty, sendError,
+  TOPIC_NOT_FOUND,
 } from '../response.js';
 
 export const channelRoutes: readonly EndpointRoute[] = [
@@ -22,6 +23,7 @@ export const channelRoutes: readonly EndpointRoute[] = [
 
 function createChannel(context: HttpContext, exchange: Exchange): void {
   withTopicAndName(context, exchange, (topic, name) => {
+    if (context.broker.isExiting && topic.findChannel(name) === undefined) return sendError(exchange, EXITING);
     topic.getChannel(name);
     sendEmpty(exchange);
   });

@@ -1,4 +1,5 @@
-// /debug/* (http-api 5.8, 5.9). The routes, methods and content types of Go's pprof stay; the profiles are V8's.
+// /debug/* (http-api 5.8, 5.9).
+// DEVIATION: the routes, methods and content types of Go's pprof stay, but the profiles are V8's.
 
 import { parseQuery } from '../../../lib/http/query.js';
 import { parseDecimalInteger, OUT_OF_RANGE } from '../../../lib/options/go-integer.js';
@@ -56,10 +57,12 @@ function cpuProfile(_: HttpContext, exchange: Exchange): void {
   const asked = parseDecimalInteger(parseQuery(exchange.target.query).values.get('seconds') ?? '');
   const seconds = asked.ok && asked.value > 0 ? asked.value : PROFILE_SECONDS_DEFAULT;
   const profile = new CpuProfile();
+  let isFinished = false;
   isProfiling = true;
   profile.start();
   const finish = (): void => {
-    if (!isProfiling) return;
+    if (isFinished) return;
+    isFinished = true;
     clearTimeout(timer);
     profile.stop((json) => {
       isProfiling = false;
@@ -79,7 +82,10 @@ function heap(_: HttpContext, exchange: Exchange): void {
   exchange.stream(200, [...profileHeaders(BINARY), ...attachment('heap')], heapSnapshot());
 }
 
-/** V8 has no such rate: the value is checked and has no effect. */
+/**
+ * V8 has no such rate: the value is checked and has no effect. DEVIATION: this and freememory answer 200 when they
+ * succeed, where stock nsqd fails on its own empty answer.
+ */
 function setBlockRate(_: HttpContext, exchange: Exchange): void {
   exchange.collectBody(FORM_BYTES_MAX, (bytes) => {
     const isForm = exchange.header('content-type')?.startsWith('application/x-www-form-urlencoded') ?? false;

@@ -6,7 +6,7 @@ import type { Query } from '../../../lib/http/query.js';
 import { parseDecimalInteger } from '../../../lib/options/go-integer.js';
 import { PublishError } from '../../broker/publish-error.js';
 import type { Topic } from '../../broker/topic.js';
-import { readQuery, validTopicArgument } from '../arguments.js';
+import { createdTopic, readQuery, validTopicArgument } from '../arguments.js';
 import type { HttpContext } from '../context.js';
 import { type EndpointRoute, unlogged } from '../endpoint.js';
 import type { Exchange } from '../exchange.js';
@@ -32,7 +32,7 @@ function publishBody(context: HttpContext, exchange: Exchange, bytes: Buffer, en
   if (bytes.length === 0) return sendError(exchange, MSG_EMPTY);
   const query = readQuery(context, exchange);
   if (query === null) return;
-  const topic = createdTopic(context, exchange, query);
+  const topic = publishTopic(context, exchange, query);
   if (topic === null) return;
   const deferMs = deferArgument(query, context.options.maxReqTimeoutMs);
   if (deferMs === null) return sendError(exchange, INVALID_DEFER);
@@ -44,7 +44,7 @@ function publishMany(context: HttpContext, exchange: Exchange): void {
   if (exchange.body.declaredBytes > maxBodySize) return sendError(exchange, BODY_TOO_BIG);
   const query = readQuery(context, exchange);
   if (query === null) return;
-  const topic = createdTopic(context, exchange, query);
+  const topic = publishTopic(context, exchange, query);
   if (topic === null) return;
   const isBinary = binaryArgument(context, query);
   exchange.collectBody(maxBodySize, (bytes, end) => {
@@ -56,9 +56,9 @@ function publishMany(context: HttpContext, exchange: Exchange): void {
 }
 
 /** The topic of the request, created if it does not exist; null if the request was refused. */
-function createdTopic(context: HttpContext, exchange: Exchange, query: Query): Topic | null {
+function publishTopic(context: HttpContext, exchange: Exchange, query: Query): Topic | null {
   const name = validTopicArgument(exchange, query, INVALID_TOPIC);
-  return name === null ? null : context.broker.getTopic(name);
+  return name === null ? null : createdTopic(context, exchange, name);
 }
 
 /** Milliseconds of `defer`, 0 if it is absent, null if it is not acceptable. */

@@ -3,7 +3,7 @@
 
 import type { Query } from '../../../lib/http/query.js';
 import type { Topic } from '../../broker/topic.js';
-import { readQuery, topicArgument, validTopicArgument, withQueryAfterBody } from '../arguments.js';
+import { createdTopic, readQuery, topicArgument, validTopicArgument, withQueryAfterBody } from '../arguments.js';
 import type { HttpContext } from '../context.js';
 import { type EndpointRoute, logged } from '../endpoint.js';
 import type { Exchange } from '../exchange.js';
@@ -22,8 +22,7 @@ function createTopic(context: HttpContext, exchange: Exchange): void {
   if (query === null) return;
   const name = validTopicArgument(exchange, query, INVALID_TOPIC);
   if (name === null) return;
-  context.broker.getTopic(name);
-  sendEmpty(exchange);
+  if (createdTopic(context, exchange, name) !== null) sendEmpty(exchange);
 }
 
 function deleteTopic(context: HttpContext, exchange: Exchange): void {

@@ -120,7 +120,7 @@ export class FakeTopic {
 
 export class FakeBroker {
   readonly topics = new Map<string, FakeTopic>();
-  readonly isExiting = false;
+  isExiting = false;
   error: string | null = null;
   metadata: Promise<void> = Promise.resolve();
 

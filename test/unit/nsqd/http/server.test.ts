@@ -235,6 +235,31 @@ describe('a publish', () => {
     expect(daemon.log.some((line) => line.endsWith('ERROR: panic in HTTP handler - broken'))).toBe(true);
   }));
 
+  it('may be given up by its client', () => withClient(async (client, daemon) => {
+    let keep: () => void = () => {};
+    daemon.broker.getTopic('a').commit = () => new Promise((resolve) => {
+      keep = resolve;
+    });
+    client.send(post('/pub?topic=a', 1) + 'x');
+    await eventually(() => expect(daemon.broker.bodies('a')).toEqual(['x']));
+    client.destroy();
+    await exchange(daemon.server.port, 'GET /ping');
+    keep();
+    expect((await exchange(daemon.server.port, 'GET /ping')).status).toBe(200);
+    expect(daemon.log.filter((line) => line.includes('ERROR'))).toEqual([]);
+  }));
+
+  it.each(['/pub?topic=new', '/mpub?topic=new', '/topic/create?topic=new', '/channel/create?topic=a&channel=new'])(
+    'creates nothing in a broker that has stopped (%s)',
+    (path) => withClient(async (client, daemon) => {
+      daemon.broker.getTopic('a');
+      daemon.broker.isExiting = true;
+      client.send(post(path, 1) + 'x');
+      expect(await answer(client)).toEqual([503, 'EXITING', false]);
+      expect([daemon.broker.topics.size, daemon.broker.getTopic('a').channels.size]).toEqual([1, 0]);
+    }),
+  );
+
   it('is answered to a client that closed its sending side', () => withClient(async (client) => {
     client.send(post('/pub?topic=a', 1) + 'x');
     client.end();
