@@ -12,6 +12,7 @@ import {
   encodeRecord,
   metadataPath,
   readTopics,
+  storedFiles,
   storedMessage,
   storedMessages,
   topicMetadataPath,
@@ -74,15 +75,10 @@ describe.concurrent('a hand-built directory', () => {
   it.for<readonly [string, (path: string) => void, readonly string[]]>([
     [
       'several files',
-      (path) =>
-        writeQueue(path, QUEUE, [storedMessages(['a', 'b']), storedMessages(['c']), storedMessages(['d', 'e'])]),
+      (path) => writeQueue(path, QUEUE, storedFiles(['a', 'b'], ['c'], ['d', 'e'])),
       ['a', 'b', 'c', 'd', 'e'],
     ],
-    [
-      'file numbers far from zero',
-      (path) => writeQueue(path, QUEUE, [storedMessages(['a']), storedMessages(['b'])], 999_999),
-      ['a', 'b'],
-    ],
+    ['file numbers far from zero', (path) => writeQueue(path, QUEUE, storedFiles(['a'], ['b']), 999_999), ['a', 'b']],
     [
       'a read position in the middle of a file',
       (path) => {
@@ -112,7 +108,7 @@ describe.concurrent('a hand-built directory', () => {
     [
       'the reader at the end of a complete file',
       (path) => {
-        const { read, write } = writeQueue(path, QUEUE, [storedMessages(['read 1', 'read 2']), storedMessages(['a'])]);
+        const { read, write } = writeQueue(path, QUEUE, storedFiles(['read 1', 'read 2'], ['a']));
         writeMetadata(path, QUEUE, { depth: 1, read: { ...read, offset: 72 }, write });
       },
       ['a'],
@@ -152,7 +148,7 @@ describe.concurrent('a hand-built directory', () => {
     [
       'a read file that is gone',
       (path) => {
-        writeQueue(path, QUEUE, [storedMessages(['gone']), storedMessages(['a'])]);
+        writeQueue(path, QUEUE, storedFiles(['gone'], ['a']));
         rmSync(dataFilePath(path, QUEUE, 0));
       },
       ['a'],
@@ -160,7 +156,7 @@ describe.concurrent('a hand-built directory', () => {
     [
       'a gap in the numbers',
       (path) => {
-        writeQueue(path, QUEUE, [storedMessages(['a']), storedMessages(['gone']), storedMessages(['b'])]);
+        writeQueue(path, QUEUE, storedFiles(['a'], ['gone'], ['b']));
         rmSync(dataFilePath(path, QUEUE, 1));
       },
       ['a', 'b'],
@@ -168,7 +164,7 @@ describe.concurrent('a hand-built directory', () => {
     [
       'a partial record at the end of a complete file',
       (path) => {
-        writeQueue(path, QUEUE, [storedMessages(['a', 'b']), storedMessages(['c'])]);
+        writeQueue(path, QUEUE, storedFiles(['a', 'b'], ['c']));
         const file = dataFilePath(path, QUEUE, 0);
         writeFileSync(file, joined(readFileSync(file), encodeRecord(storedMessage('torn')).subarray(0, 20)));
       },
@@ -219,7 +215,7 @@ describe.concurrent('a hand-built directory', () => {
   it.skipIf(isStock)('recovers data files whose metadata is missing or damaged', async ({ expect }) => {
     for (const metadata of [undefined, '', 'garbage']) {
       using fixture = new FixtureDirectory();
-      writeQueue(fixture.path, QUEUE, [storedMessages(['a']), storedMessages(['b', 'c'])]);
+      writeQueue(fixture.path, QUEUE, storedFiles(['a'], ['b', 'c']));
       rmSync(metadataPath(fixture.path, QUEUE));
       if (metadata !== undefined) writeFileSync(metadataPath(fixture.path, QUEUE), metadata);
       await using daemon = await fixture.start();

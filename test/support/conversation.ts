@@ -55,9 +55,14 @@ export async function converse(daemon: Daemon, conversation: Conversation, mode:
   await send(client, joined(...parts), mode);
   if (isCutOff || !isFatal) client.halfClose();
   await client.closed();
-  expect(client.receivedBytes.toString('latin1')).toBe(joined(...expected).toString('latin1'));
+  expect(printable(client.receivedBytes)).toBe(printable(joined(...expected)));
 
   if (mode === 'pipelined' && !isCutOff) await expectTopic(daemon, topicBehind, !isFatal);
+}
+
+/** Control characters as escapes, so that a failure can be read. */
+function printable(bytes: Buffer): string {
+  return JSON.stringify(bytes.toString('latin1'));
 }
 
 function send(client: Client, bytes: Buffer, mode: WriteMode): Promise<void> {

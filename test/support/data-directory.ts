@@ -89,6 +89,12 @@ export function storedMessages(bodies: readonly Bytes[]): StoredMessage[] {
   });
 }
 
+/** Messages of several files, all with different ids. */
+export function storedFiles(...files: ReadonlyArray<readonly Bytes[]>): StoredMessage[][] {
+  const messages = storedMessages(files.flat());
+  return files.map((bodies) => messages.splice(0, bodies.length));
+}
+
 export function encodeRecord(message: StoredMessage): Buffer {
   const id = Buffer.from(message.id, 'latin1');
   if (id.length !== 16) throw new Error(`an id has 16 bytes, not ${id.length}`);
