@@ -429,10 +429,12 @@ export class Channel implements TurnChannel {
 
   pause(): void {
     this.#isPaused = true;
+    this.#context.metadataChanged();
   }
 
   unpause(): void {
     this.#isPaused = false;
+    this.#context.metadataChanged();
     this.touch();
   }
 

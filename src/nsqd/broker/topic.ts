@@ -203,8 +203,10 @@ export class Topic implements TurnTopic, ChannelTopic {
       throw error;
     }
     if (isWriting && this.log.policy === 'through') this.#context.reportStorageSuccess();
-    if (this.#stateIsUrgent || this.#changes.length > 0) this.#commitState();
-    this.checkpointSoon();
+    if (!this.#isExiting) {
+      if (this.#stateIsUrgent || this.#changes.length > 0) this.#commitState();
+      this.checkpointSoon();
+    }
     return this.log.end();
   }
 

@@ -6,7 +6,7 @@ import { isValidName } from '../../lib/protocol/names.js';
 import type { Topic } from '../broker/topic.js';
 import type { HttpContext } from './context.js';
 import type { Exchange } from './exchange.js';
-import { EXITING, type HttpError, INVALID_REQUEST, MISSING_ARG_TOPIC, sendError } from './response.js';
+import { EXITING, type HttpError, INVALID_REQUEST, MISSING_ARG_TOPIC, sendEmpty, sendError } from './response.js';
 
 /** The query, unless it is malformed. */
 export function readQuery(context: HttpContext, exchange: Exchange): Query | null {
@@ -54,4 +54,12 @@ export function createdTopic(context: HttpContext, exchange: Exchange, name: str
 function rejectRequest(context: HttpContext, exchange: Exchange, reason: string): void {
   context.logger.error(`failed to parse request params - ${reason}`);
   sendError(exchange, INVALID_REQUEST);
+}
+
+/**
+ * Answers once what changed is on disk, so that a crash does not bring back what was deleted.
+ * DEVIATION: stock nsqd answers before it has written its metadata.
+ */
+export function sendEmptyWhenOnDisk(context: HttpContext, exchange: Exchange): void {
+  exchange.when(context.broker.settled(), () => sendEmpty(exchange));
 }

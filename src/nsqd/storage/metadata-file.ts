@@ -28,7 +28,10 @@ export function formatMetadata(topics: readonly TopicMetadata[], version: string
   return JSON.stringify({ topics: persistent.length === 0 ? null : persistent, version });
 }
 
-/** As lenient as nsqd: keys in any letter case, missing ones as empty. Throws SyntaxError when it is not JSON. */
+/**
+ * As lenient as nsqd: keys in any letter case, missing ones as empty. Throws SyntaxError when it is not JSON or not of this
+ * form.
+ */
 export function parseMetadata(text: string): ParsedMetadata {
   const warnings: string[] = [];
   const topics: TopicMetadata[] = [];
@@ -50,14 +53,17 @@ export function parseMetadata(text: string): ParsedMetadata {
 }
 
 function field(value: unknown, key: string): unknown {
-  if (typeof value !== 'object' || value === null) return undefined;
+  if (value === null) return undefined;
+  if (typeof value !== 'object' || Array.isArray(value)) throw new SyntaxError('not an object where one is expected');
   const found = Object.entries(value).find(([name]) => name.toLowerCase() === key);
   return found?.[1];
 }
 
 function listOf(value: unknown, key: string): unknown[] {
   const list = field(value, key);
-  return Array.isArray(list) ? list : [];
+  if (list === undefined || list === null) return [];
+  if (!Array.isArray(list)) throw new SyntaxError(`${key} is not a list`);
+  return list;
 }
 
 function nameOf(value: unknown): string {

@@ -67,8 +67,11 @@ export class Connection implements Subscriber, TurnOutput, CommitWaiter {
 
   // Reading.
   readonly #input = new InputBuffer();
+  #hasSpoken = false;
   #hasMagic = false;
   #body: BodyReader | null = null;
+  /** A whole command was read since the deadline was armed. */
+  #commandEnded = false;
   /** False once nothing that arrives is looked at any more. */
   #isReading = true;
   #isInputPaused = false;
@@ -147,6 +150,7 @@ export class Connection implements Subscriber, TurnOutput, CommitWaiter {
 
   #receive(bytes: Buffer): void {
     if (!this.#isReading) return;
+    if (!this.#hasSpoken) this.#firstBytes();
     const input = this.#input;
     if (input.length === 0) {
       const consumed = this.#consume(bytes, bytes.length);
@@ -160,19 +164,23 @@ export class Connection implements Subscriber, TurnOutput, CommitWaiter {
     else if (this.#isBlocked && this.#output.length > OUTPUT_BYTES_MAX) this.#pauseInput();
   }
 
+  /** Who connects and leaves without a word, as health checks do, is worth a debug line only. */
+  #firstBytes(): void {
+    this.#hasSpoken = true;
+    this.#context.logger.info(`TCP: new client(${this.remoteAddress})`);
+  }
+
   /** Runs the commands in `bytes`; returns how many bytes they took. */
   #consume(bytes: Buffer, end: number): number {
     let at = 0;
-    try {
-      while (at < end && this.#isReading) {
-        const next = this.#step(bytes, at, end);
-        if (next === NEED_MORE) break;
-        at = next;
-      }
-    } catch (error) {
-      this.#refuse(error);
+    while (at < end && this.#isReading) {
+      const next = this.#step(bytes, at, end);
+      if (next === NEED_MORE) break;
+      at = next;
+      this.#commandEnded ||= this.#body === null;
     }
-    if (at > 0) this.#armReadDeadline();
+    if (this.#commandEnded) this.#armReadDeadline();
+    this.#commandEnded = false;
     return at;
   }
 
@@ -191,8 +199,8 @@ export class Connection implements Subscriber, TurnOutput, CommitWaiter {
     if (end - at < MAGIC.length) return NEED_MORE;
     const magic = bytes.toString('latin1', at, at + MAGIC.length);
     if (magic !== MAGIC) {
-      this.#context.logger.error(`client(${this.remoteAddress}) bad protocol magic '${magic}'`);
-      throw new ProtocolError(E_BAD_PROTOCOL);
+      this.#refuse(new ProtocolError(E_BAD_PROTOCOL));
+      return NEED_MORE;
     }
     this.#context.logger.info(`CLIENT(${this.remoteAddress}): desired protocol magic '${magic}'`);
     this.#hasMagic = true;
@@ -209,15 +217,24 @@ export class Connection implements Subscriber, TurnOutput, CommitWaiter {
     }
     if (!isComplete) return NEED_MORE;
     const lineEnd = newline > at && bytes[newline - 1] === CARRIAGE_RETURN ? newline - 1 : newline;
-    this.#body = execute(this, bytes.toString('latin1', at, lineEnd));
+    try {
+      this.#body = execute(this, bytes.toString('latin1', at, lineEnd));
+    } catch (error) {
+      this.#refuse(error);
+    }
     return newline + 1;
   }
 
   #readBody(body: BodyReader, bytes: Buffer, at: number, end: number): number {
-    const count = body.read(bytes, at, end);
-    if (count === NEED_MORE) return NEED_MORE;
-    this.#body = null;
-    return at + count;
+    try {
+      const count = body.read(bytes, at, end);
+      if (count === NEED_MORE) return NEED_MORE;
+      this.#body = null;
+      return at + count;
+    } catch (error) {
+      this.#refuse(error);
+      return NEED_MORE;
+    }
   }
 
   /** Hot path (bench: delivery). FIN without a copy of its id. */
@@ -477,6 +494,9 @@ export class Connection implements Subscriber, TurnOutput, CommitWaiter {
 
   close(): void {
     if (this.#isClosed) return;
+    const { logger } = this.#context;
+    if (this.#hasSpoken) logger.info(`PROTOCOL(V2): [${this.remoteAddress}] exiting ioloop`);
+    else logger.debug(`TCP: client(${this.remoteAddress}) left without a byte`);
     this.#isClosed = true;
     this.#isReading = false;
     this.#alarm.cancel();

@@ -64,6 +64,5 @@ export class TcpServer {
     });
     this.#nextId += 1;
     this.#connections.add(connection);
-    logger.info(`TCP: new client(${connection.remoteAddress})`);
   }
 }

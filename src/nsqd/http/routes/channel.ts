@@ -4,12 +4,12 @@ import type { Query } from '../../../lib/http/query.js';
 import { isValidName } from '../../../lib/protocol/names.js';
 import type { Channel } from '../../broker/channel.js';
 import type { Topic } from '../../broker/topic.js';
-import { validTopicArgument, withQueryAfterBody } from '../arguments.js';
+import { sendEmptyWhenOnDisk, validTopicArgument, withQueryAfterBody } from '../arguments.js';
 import type { HttpContext } from '../context.js';
 import { type EndpointRoute, type Handler, logged } from '../endpoint.js';
 import type { Exchange } from '../exchange.js';
 import {
-  CHANNEL_NOT_FOUND, EXITING, INVALID_ARG_CHANNEL, INVALID_ARG_TOPIC, MISSING_ARG_CHANNEL, sendEmpty, sendError,
+  CHANNEL_NOT_FOUND, EXITING, INVALID_ARG_CHANNEL, INVALID_ARG_TOPIC, MISSING_ARG_CHANNEL, sendError,
   TOPIC_NOT_FOUND,
 } from '../response.js';
 
@@ -17,38 +17,30 @@ export const channelRoutes: readonly EndpointRoute[] = [
   logged('POST', '/channel/create', createChannel),
   logged('POST', '/channel/delete', deleteChannel),
   logged('POST', '/channel/empty', changing((channel) => channel.empty())),
-  logged('POST', '/channel/pause', changingOnDisk((channel) => channel.pause())),
-  logged('POST', '/channel/unpause', changingOnDisk((channel) => channel.unpause())),
+  logged('POST', '/channel/pause', changing((channel) => channel.pause())),
+  logged('POST', '/channel/unpause', changing((channel) => channel.unpause())),
 ];
 
 function createChannel(context: HttpContext, exchange: Exchange): void {
   withTopicAndName(context, exchange, (topic, name) => {
     if (context.broker.isExiting && topic.findChannel(name) === undefined) return sendError(exchange, EXITING);
     topic.getChannel(name);
-    sendEmpty(exchange);
+    sendEmptyWhenOnDisk(context, exchange);
   });
 }
 
 function deleteChannel(context: HttpContext, exchange: Exchange): void {
   withTopicAndName(context, exchange, (topic, name) => {
-    if (topic.deleteChannel(name)) sendEmpty(exchange);
+    if (topic.deleteChannel(name)) sendEmptyWhenOnDisk(context, exchange);
     else sendError(exchange, CHANNEL_NOT_FOUND);
   });
 }
 
-/** A handler that changes an existing channel and answers at once. */
+/** A handler that changes an existing channel. */
 function changing(change: (channel: Channel) => void): Handler {
   return (context, exchange) => withChannel(context, exchange, (channel) => {
     change(channel);
-    sendEmpty(exchange);
-  });
-}
-
-/** A handler that changes an existing channel and answers when the new state is on disk. */
-function changingOnDisk(change: (channel: Channel) => void): Handler {
-  return (context, exchange) => withChannel(context, exchange, (channel) => {
-    change(channel);
-    exchange.when(context.broker.settled(), () => sendEmpty(exchange));
+    sendEmptyWhenOnDisk(context, exchange);
   });
 }
 

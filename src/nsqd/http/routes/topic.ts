@@ -3,11 +3,13 @@
 
 import type { Query } from '../../../lib/http/query.js';
 import type { Topic } from '../../broker/topic.js';
-import { createdTopic, readQuery, topicArgument, validTopicArgument, withQueryAfterBody } from '../arguments.js';
+import {
+  createdTopic, readQuery, sendEmptyWhenOnDisk, topicArgument, validTopicArgument, withQueryAfterBody,
+} from '../arguments.js';
 import type { HttpContext } from '../context.js';
 import { type EndpointRoute, logged } from '../endpoint.js';
 import type { Exchange } from '../exchange.js';
-import { INVALID_TOPIC, sendEmpty, sendError, TOPIC_NOT_FOUND } from '../response.js';
+import { INVALID_TOPIC, sendError, TOPIC_NOT_FOUND } from '../response.js';
 
 export const topicRoutes: readonly EndpointRoute[] = [
   logged('POST', '/topic/create', createTopic),
@@ -22,14 +24,14 @@ function createTopic(context: HttpContext, exchange: Exchange): void {
   if (query === null) return;
   const name = validTopicArgument(exchange, query, INVALID_TOPIC);
   if (name === null) return;
-  if (createdTopic(context, exchange, name) !== null) sendEmpty(exchange);
+  if (createdTopic(context, exchange, name) !== null) sendEmptyWhenOnDisk(context, exchange);
 }
 
 function deleteTopic(context: HttpContext, exchange: Exchange): void {
   withQueryAfterBody(context, exchange, (query) => {
     const name = topicArgument(exchange, query);
     if (name === null) return;
-    if (context.broker.deleteTopic(name)) sendEmpty(exchange);
+    if (context.broker.deleteTopic(name)) sendEmptyWhenOnDisk(context, exchange);
     else sendError(exchange, TOPIC_NOT_FOUND);
   });
 }
@@ -39,17 +41,16 @@ function emptyTopic(context: HttpContext, exchange: Exchange): void {
     const topic = existingTopic(context, exchange, validTopicArgument(exchange, query, INVALID_TOPIC));
     if (topic === null) return;
     topic.empty();
-    sendEmpty(exchange);
+    sendEmptyWhenOnDisk(context, exchange);
   });
 }
 
-/** Answers when the new state is on disk. */
 function changePause(context: HttpContext, exchange: Exchange, change: (topic: Topic) => void): void {
   withQueryAfterBody(context, exchange, (query: Query) => {
     const topic = existingTopic(context, exchange, topicArgument(exchange, query));
     if (topic === null) return;
     change(topic);
-    exchange.when(context.broker.settled(), () => sendEmpty(exchange));
+    sendEmptyWhenOnDisk(context, exchange);
   });
 }
 
