@@ -3,6 +3,7 @@
 
 import { describe, expect, it } from 'vitest';
 
+import { describeAcrossStop, type Scenario } from '../support/across-stop.js';
 import { messageList } from '../support/bytes.js';
 import { type Client } from '../support/client.js';
 import { bodiesOf, consume, drain, numbered } from '../support/consume.js';
@@ -15,129 +16,223 @@ async function crash(daemon: Daemon): Promise<void> {
   await daemon.restart();
 }
 
-describe.concurrent.each([
-  ['by default', []],
-  ['with --durability=fsync', ['--durability=fsync']],
-])('kill -9 %s', (_, flags) => {
-  it.skipIf(isStock)('keeps what is queued, at the topic and in channels', async ({ expect }) => {
-    await using daemon = await Daemon.start({ flags });
-    using publisher = await daemon.connect();
-    await publisher.publish('bare', 'one');
-    publisher.command('MPUB bare', messageList(['two', 'three']));
-    await publisher.expectOk();
-    await daemon.command('/topic/create?topic=t');
-    for (const channel of ['c', 'd']) await daemon.command(`/channel/create?topic=t&channel=${channel}`);
-    await daemon.command('/mpub?topic=t', numbered(50).join('\n'));
-    await daemon.command('/pub?topic=t', 'last');
-    await crash(daemon);
+async function create(daemon: Daemon, topic: string, ...channels: readonly string[]): Promise<void> {
+  await daemon.command(`/topic/create?topic=${topic}`);
+  for (const channel of channels) await daemon.command(`/channel/create?topic=${topic}&channel=${channel}`);
+}
 
-    expect(await daemon.topic('bare')).toMatchObject({ depth: 3, channels: [] });
-    expect(bodiesOf(await drain(daemon, 'bare', 'c'))).toEqual(['one', 'two', 'three']);
-    for (const channel of ['c', 'd']) {
-      expect(await daemon.channel('t', channel)).toMatchObject({ depth: 51 });
-      expect(bodiesOf(await drain(daemon, 't', channel))).toEqual([...numbered(50), 'last']);
-    }
-  });
-
-  it.skipIf(isStock)('keeps what is in flight, with the same ids', async ({ expect }) => {
-    await using daemon = await Daemon.start({ flags });
-    await daemon.command('/mpub?topic=t', numbered(20).join('\n'));
-    const client = await daemon.subscriber('t', 'c', 10);
-    const before = await client.nextMessages(10);
-    await crash(daemon);
-    const after = await drain(daemon, 't', 'c');
-    expect(new Set(bodiesOf(after))).toEqual(new Set(numbered(20)));
-    const ids = new Set(after.map((message) => message.id));
-    for (const message of before) expect(ids.has(message.id)).toBe(true);
-  });
-
-  it.skipIf(isStock)('keeps what was requeued, at once and with a delay', async ({ expect }) => {
-    await using daemon = await Daemon.start({ flags });
-    await daemon.command('/mpub?topic=t', numbered(9).join('\n'));
-    const client = await daemon.subscriber('t', 'c', 6);
-    const messages = await client.nextMessages(6);
-    client.command('RDY 0');
-    for (const message of messages.slice(0, 3)) client.requeue(message, 0);
-    for (const message of messages.slice(3)) client.requeue(message, 500);
-    await client.expectQuiet();
-    await crash(daemon);
-    expect(new Set(bodiesOf(await drain(daemon, 't', 'c')))).toEqual(new Set(numbered(9)));
-  });
-
-  it.skipIf(isStock)('keeps deferred publishes', async ({ expect }) => {
-    await using daemon = await Daemon.start({ flags });
-    using publisher = await daemon.connect();
-    await daemon.command('/topic/create?topic=t');
-    await daemon.command('/channel/create?topic=t&channel=c');
-    for (const body of numbered(5)) {
-      publisher.command('DPUB t 600', body);
+const promises: readonly Scenario[] = [
+  {
+    name: 'keeps what waits at a topic without channels',
+    arrange: async (daemon, topic) => {
+      using publisher = await daemon.connect();
+      await publisher.publish(topic, 'one');
+      publisher.command(`MPUB ${topic}`, messageList(['two', 'three']));
       await publisher.expectOk();
-    }
-    publisher.command('DPUB bare 600', 'without a channel');
-    await publisher.expectOk();
-    await crash(daemon);
-    expect(bodiesOf(await drain(daemon, 't', 'c')).toSorted()).toEqual(numbered(5));
-    expect(bodiesOf(await drain(daemon, 'bare', 'c'))).toEqual(['without a channel']);
-  });
-
-  it.skipIf(isStock)('keeps what was published after the channel was emptied', async ({ expect }) => {
-    await using daemon = await Daemon.start({ flags });
-    await daemon.command('/mpub?topic=t', numbered(20).join('\n'));
-    await daemon.command('/channel/create?topic=t&channel=c');
-    await daemon.command('/channel/empty?topic=t&channel=c');
-    await daemon.command('/mpub?topic=t', 'new 1\nnew 2');
-    await crash(daemon);
-    const bodies = bodiesOf(await drain(daemon, 't', 'c'));
-    expect(bodies).toEqual(expect.arrayContaining(['new 1', 'new 2']));
-  });
-
-  it.skipIf(isStock)('keeps topics and channels, their pauses, and what was deleted deleted', async ({ expect }) => {
-    await using daemon = await Daemon.start({ flags });
-    for (const topic of ['kept', 'gone']) {
+      await daemon.command(`/pub?topic=${topic}`, 'four');
+      return async () => {
+        expect(await daemon.topic(topic)).toMatchObject({ depth: 4, channels: [] });
+        expect(bodiesOf(await drain(daemon, topic, 'c'))).toEqual(['one', 'two', 'three', 'four']);
+      };
+    },
+  },
+  {
+    name: 'keeps what waits in channels',
+    arrange: async (daemon, topic) => {
+      await create(daemon, topic, 'c', 'd');
+      await daemon.command(`/mpub?topic=${topic}`, numbered(50).join('\n'));
+      return async () => {
+        for (const channel of ['c', 'd']) {
+          expect(await daemon.channel(topic, channel)).toMatchObject({ depth: 50 });
+          expect(bodiesOf(await drain(daemon, topic, channel))).toEqual(numbered(50));
+        }
+      };
+    },
+  },
+  {
+    name: 'keeps a message answered OK in the very moment of the crash',
+    arrange: async (daemon, topic) => {
+      using publisher = await daemon.connect();
+      await publisher.publish(`${topic}-new`, 'x');
+      return async () => expect(bodiesOf(await drain(daemon, `${topic}-new`, 'c'))).toEqual(['x']);
+    },
+  },
+  {
+    name: 'keeps what is in flight, with the same ids',
+    arrange: async (daemon, topic) => {
+      await daemon.command(`/mpub?topic=${topic}`, numbered(20).join('\n'));
+      const client = await daemon.subscriber(topic, 'c', 10);
+      const before = await client.nextMessages(10);
+      return async () => {
+        const after = await drain(daemon, topic, 'c');
+        expect(new Set(bodiesOf(after))).toEqual(new Set(numbered(20)));
+        const ids = new Set(after.map((message) => message.id));
+        for (const message of before) expect(ids.has(message.id)).toBe(true);
+      };
+    },
+  },
+  {
+    name: 'keeps what was requeued, at once and with a delay',
+    arrange: async (daemon, topic) => {
+      await daemon.command(`/mpub?topic=${topic}`, numbered(9).join('\n'));
+      const client = await daemon.subscriber(topic, 'c', 6);
+      const messages = await client.nextMessages(6);
+      client.command('RDY 0');
+      for (const message of messages.slice(0, 3)) client.requeue(message, 0);
+      for (const message of messages.slice(3)) client.requeue(message, 500);
+      await client.expectQuiet();
+      return async () => expect(new Set(bodiesOf(await drain(daemon, topic, 'c')))).toEqual(new Set(numbered(9)));
+    },
+  },
+  {
+    name: 'keeps deferred publishes',
+    arrange: async (daemon, topic) => {
+      await create(daemon, topic, 'c');
+      using publisher = await daemon.connect();
+      for (const body of numbered(5)) {
+        publisher.command(`DPUB ${topic} 600`, body);
+        await publisher.expectOk();
+      }
+      await daemon.command(`/pub?topic=${topic}-bare&defer=600`, 'without a channel');
+      return async () => {
+        expect(bodiesOf(await drain(daemon, topic, 'c')).toSorted()).toEqual(numbered(5));
+        expect(bodiesOf(await drain(daemon, `${topic}-bare`, 'c'))).toEqual(['without a channel']);
+      };
+    },
+  },
+  {
+    name: 'keeps what was published after the channel was emptied',
+    arrange: async (daemon, topic) => {
+      await daemon.command(`/mpub?topic=${topic}`, numbered(20).join('\n'));
+      await create(daemon, topic, 'c');
+      await daemon.command(`/channel/empty?topic=${topic}&channel=c`);
+      await daemon.command(`/mpub?topic=${topic}`, 'new 1\nnew 2');
+      return async () => {
+        const bodies = bodiesOf(await drain(daemon, topic, 'c'));
+        expect(bodies).toEqual(expect.arrayContaining(['new 1', 'new 2']));
+      };
+    },
+  },
+  {
+    name: 'keeps what was published after the topic was emptied',
+    arrange: async (daemon, topic) => {
+      await daemon.command(`/mpub?topic=${topic}`, numbered(20).join('\n'));
+      await daemon.command(`/topic/empty?topic=${topic}`);
+      await daemon.command(`/mpub?topic=${topic}`, 'new 1\nnew 2');
+      return async () => {
+        const bodies = bodiesOf(await drain(daemon, topic, 'c'));
+        expect(bodies).toEqual(expect.arrayContaining(['new 1', 'new 2']));
+      };
+    },
+  },
+  {
+    name: 'keeps what was published after topic and channel were deleted and created again',
+    arrange: async (daemon, topic) => {
+      await create(daemon, topic, 'c');
+      await daemon.command(`/mpub?topic=${topic}`, numbered(20).join('\n'));
+      await daemon.command(`/topic/delete?topic=${topic}`);
+      await create(daemon, topic, 'c');
+      await daemon.command(`/mpub?topic=${topic}`, 'new 1\nnew 2');
+      return async () => expect(bodiesOf(await drain(daemon, topic, 'c'))).toEqual(['new 1', 'new 2']);
+    },
+  },
+  {
+    name: 'keeps topics, channels and their pauses',
+    arrange: async (daemon, topic) => {
+      await create(daemon, topic, 'c', 'd');
+      await create(daemon, `${topic}-bare`);
+      await daemon.command(`/channel/pause?topic=${topic}&channel=c`);
+      await daemon.command(`/topic/pause?topic=${topic}-bare`);
+      using client = await daemon.connect();
+      await client.subscribe(`${topic}-sub`, 'c');
+      return async () => {
+        expect(await daemon.channel(topic, 'c')).toMatchObject({ paused: true });
+        expect(await daemon.channel(topic, 'd')).toMatchObject({ paused: false });
+        expect(await daemon.topic(`${topic}-bare`)).toMatchObject({ paused: true, channels: [] });
+        expect(await daemon.channel(`${topic}-sub`, 'c')).toMatchObject({ depth: 0 });
+      };
+    },
+  },
+  {
+    name: 'keeps deleted topics and channels deleted',
+    arrange: async (daemon, topic) => {
+      await create(daemon, topic, 'c', 'd');
       await daemon.command(`/mpub?topic=${topic}`, 'a\nb');
-      for (const channel of ['c', 'd']) await daemon.command(`/channel/create?topic=${topic}&channel=${channel}`);
-    }
-    await daemon.command('/channel/pause?topic=kept&channel=c');
-    await daemon.command('/topic/delete?topic=gone');
-    await daemon.command('/channel/delete?topic=kept&channel=d');
-    await crash(daemon);
-    const topics = (await daemon.stats()).topics ?? [];
-    expect(topics.map((topic) => topic.topic_name)).toEqual(['kept']);
-    expect(topics[0]?.channels).toMatchObject([{ channel_name: 'c', paused: true, depth: 2 }]);
-    using client = await daemon.subscriber('gone', 'c', 1);
-    await client.expectQuiet();
-    expect(await daemon.channel('gone', 'c')).toMatchObject({ depth: 0, in_flight_count: 0 });
-  });
+      await create(daemon, `${topic}-gone`, 'c');
+      await daemon.command(`/mpub?topic=${topic}-gone`, 'a\nb');
+      await daemon.command(`/topic/delete?topic=${topic}-gone`);
+      await daemon.command(`/channel/delete?topic=${topic}&channel=d`);
+      return async () => {
+        expect((await daemon.topic(topic)).channels.map((channel) => channel.channel_name)).toEqual(['c']);
+        expect(await daemon.findTopic(`${topic}-gone`)).toBeUndefined();
+        using client = await daemon.subscriber(`${topic}-gone`, 'c', 1);
+        await client.expectQuiet();
+        expect(await daemon.channel(`${topic}-gone`, 'c')).toMatchObject({ depth: 0, in_flight_count: 0 });
+      };
+    },
+  },
+  {
+    name: 'delivers at most the unsynced part of what was finished again',
+    arrange: async (daemon, topic) => {
+      await daemon.command(`/mpub?topic=${topic}`, numbered(300).join('\n'));
+      const client = await daemon.subscriber(topic, 'c', 5);
+      const finished = bodiesOf(await consume(client, 100));
+      return async () => {
+        const rest = bodiesOf(await drain(daemon, topic, 'c'));
+        expect(new Set([...finished, ...rest])).toEqual(new Set(numbered(300)));
+        expect(new Set(rest).size).toBe(rest.length);
+      };
+    },
+  },
+];
 
-  it.skipIf(isStock)('twice in a row keeps what came in between', async ({ expect }) => {
-    await using daemon = await Daemon.start({ flags });
+const scenarios = promises.map((scenario) => ({ ...scenario, isSkipped: isStock }));
+
+describeAcrossStop('kill -9 in the default mode', { end: crash }, scenarios);
+describeAcrossStop('kill -9 twice', { end: (daemon) => crash(daemon).then(() => crash(daemon)) }, scenarios);
+describeAcrossStop(
+  'kill -9 with --durability=fsync, small files and little memory',
+  { end: crash, flags: ['--durability=fsync', '--mem-queue-size=3', '--max-bytes-per-file=1000'] },
+  scenarios,
+);
+
+describe.concurrent('kill -9', () => {
+  it.skipIf(isStock)('several times keeps what came in between', async ({ expect }) => {
+    await using daemon = await Daemon.start();
     const expected: string[] = [];
-    await daemon.command('/topic/create?topic=t');
-    await daemon.command('/channel/create?topic=t&channel=c');
-    for (let round = 0; round < 4; round += 1) {
+    await create(daemon, 't', 'c');
+    for (let round = 0; round < 3; round += 1) {
       const bodies = numbered(10, `r${round}-`);
       expected.push(...bodies);
       await daemon.command('/mpub?topic=t', bodies.join('\n'));
       await crash(daemon);
     }
-    expect(await daemon.channel('t', 'c')).toMatchObject({ depth: 40 });
+    expect(await daemon.channel('t', 'c')).toMatchObject({ depth: 30 });
     expect(bodiesOf(await drain(daemon, 't', 'c'))).toEqual(expected);
   });
 
-  it.skipIf(isStock)('keeps what waits in several files', async ({ expect }) => {
-    await using daemon = await Daemon.start({ flags: [...flags, '--max-bytes-per-file=2000', '--mem-queue-size=10'] });
-    await daemon.command('/mpub?topic=t', numbered(300).join('\n'));
-    const client = await daemon.subscriber('t', 'c', 5);
-    const finished = bodiesOf(await consume(client, 100));
-    await crash(daemon);
-    const rest = bodiesOf(await drain(daemon, 't', 'c'));
-    expect(new Set([...finished, ...rest])).toEqual(new Set(numbered(300)));
+  it.skipIf(isStock)('and a clean stop in turn lose nothing', async ({ expect }) => {
+    await using daemon = await Daemon.start({ flags: ['--max-bytes-per-file=500'] });
+    const expected = new Set<string>();
+    const received = new Set<string>();
+    await create(daemon, 't', 'c');
+    for (let round = 0; round < 4; round += 1) {
+      for (const body of numbered(30, `r${round}-`)) expected.add(body);
+      await daemon.command('/mpub?topic=t', numbered(30, `r${round}-`).join('\n'));
+      using client = await daemon.subscriber('t', 'c', 4);
+      for (const body of bodiesOf(await consume(client, 15))) received.add(body);
+      if (round % 2 === 0) await daemon.stop();
+      else await daemon.kill();
+      await daemon.restart();
+    }
+    for (const body of bodiesOf(await drain(daemon, 't', 'c'))) received.add(body);
+    expect(received).toEqual(expected);
   });
 
   it.skipIf(isStock)('under load loses nothing that was answered OK', async ({ expect }) => {
     const seed = seedOfRun();
     const prng = new Prng(seed);
-    await using daemon = await Daemon.start({ flags: [...flags, '--max-bytes-per-file=20000', '--msg-timeout=1s'] });
+    await using daemon = await Daemon.start({ flags: ['--max-bytes-per-file=20000', '--msg-timeout=1s'] });
     const acknowledged = new Set<string>();
     const finished = new Set<string>();
     for (let round = 0; round < 3; round += 1) {
