@@ -56,14 +56,16 @@ export class NodeFileSystem implements FileSystem {
     }
   }
 
+  /** After a short write the rest is tried once more: only that call tells why, ENOSPC for example. */
   write(fd: number, path: string, bytes: Uint8Array, start: number, length: number, position: number): void {
-    let written: number;
-    try {
-      written = fs.writeSync(fd, bytes, start, length, position);
-    } catch (error) {
-      throw storageError('write', path, error);
+    let written = 0;
+    while (written < length) {
+      const count = attempt('write', path, () =>
+        fs.writeSync(fd, bytes, start + written, length - written, position + written),
+      );
+      if (count === 0) throw new StorageError('write', path, 'ESHORT', `short write (${written} of ${length} bytes)`);
+      written += count;
     }
-    if (written !== length) throw new StorageError('write', path, 'ESHORT', `short write (${written} of ${length} bytes)`);
   }
 
   read(fd: number, path: string, bytes: Uint8Array, start: number, length: number, position: number): number {
