@@ -3,7 +3,7 @@
 
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, it } from 'vitest';
+import { afterAll, beforeAll, describe, it } from 'vitest';
 
 import { hex, joined } from '../support/bytes.js';
 import { bodiesOf, drain, numbered } from '../support/consume.js';
@@ -21,7 +21,7 @@ import {
   writeTopics,
 } from '../support/data-directory.js';
 import { type Daemon, isStock } from '../support/daemon.js';
-import { FixtureDirectory } from '../support/fixture-directory.js';
+import { FIXTURE_CHANNELS, FixtureDirectory } from '../support/fixture-directory.js';
 
 const QUEUE = 't:c';
 
@@ -31,6 +31,166 @@ const WORKED_EXAMPLE = hex(
     '00 00 00 28 18 e9 e7 6c 10 b5 a3 8b 00 00 31 38 61 32 37 61 36 66 61 65 65 30 35 30 30 31' +
     '73 65 63 6f 6e 64 20 6d 65 73 73 61 67 65',
 );
+
+type QueueState = readonly [string, (path: string, queue: string) => void, readonly string[]];
+
+/** States that stock nsqd leaves behind or copes with. */
+const readableStates: readonly QueueState[] = [
+  [
+    'several files',
+    (path, queue) => writeQueue(path, queue, storedFiles(['a', 'b'], ['c'], ['d', 'e'])),
+    ['a', 'b', 'c', 'd', 'e'],
+  ],
+  [
+    'file numbers far from zero',
+    (path, queue) => writeQueue(path, queue, storedFiles(['a'], ['b']), 999_999),
+    ['a', 'b'],
+  ],
+  [
+    'a read position in the middle of a file',
+    (path, queue) => {
+      const { write } = writeQueue(path, queue, [storedMessages(['read', 'a', 'b'])]);
+      writeMetadata(path, queue, { depth: 2, read: { file: 0, offset: 34 }, write });
+    },
+    ['a', 'b'],
+  ],
+  [
+    'a fully consumed current file',
+    (path, queue) => {
+      const { write } = writeQueue(path, queue, [storedMessages(['read'])]);
+      writeMetadata(path, queue, { depth: 0, read: write, write });
+    },
+    [],
+  ],
+  [
+    'a queue never used',
+    (path, queue) =>
+      writeMetadata(path, queue, { depth: 0, read: { file: 0, offset: 0 }, write: { file: 0, offset: 0 } }),
+    [],
+  ],
+  [
+    'no file where the write position is 0',
+    (path, queue) =>
+      writeMetadata(path, queue, { depth: 0, read: { file: 7, offset: 0 }, write: { file: 7, offset: 0 } }),
+    [],
+  ],
+  [
+    'the reader at the end of a complete file',
+    (path, queue) => {
+      const { read, write } = writeQueue(path, queue, storedFiles(['read 1', 'read 2'], ['a']));
+      writeMetadata(path, queue, { depth: 1, read: { ...read, offset: 72 }, write });
+    },
+    ['a'],
+  ],
+  [
+    'records behind the write position of the metadata',
+    (path, queue) => {
+      writeQueue(path, queue, [storedMessages(['a', 'b'])]);
+      writeMetadata(path, queue, { depth: 1, read: { file: 0, offset: 0 }, write: { file: 0, offset: 31 } });
+    },
+    ['a', 'b'],
+  ],
+  [
+    'a depth that is too large',
+    (path, queue) => {
+      const { read, write } = writeQueue(path, queue, [storedMessages(['a', 'b'])]);
+      writeMetadata(path, queue, { depth: 17, read, write });
+    },
+    ['a', 'b'],
+  ],
+  [
+    'a negative depth',
+    (path, queue) => {
+      const { read, write } = writeQueue(path, queue, [storedMessages(['a', 'b'])]);
+      writeMetadata(path, queue, { depth: -2, read, write });
+    },
+    ['a', 'b'],
+  ],
+  [
+    'metadata with CR LF, plus signs and leading zeros',
+    (path, queue) => {
+      writeQueue(path, queue, [storedMessages(['a', 'b'])]);
+      writeFileSync(metadataPath(path, queue), '+2\r\n00,0\r\n0,062 rest');
+    },
+    ['a', 'b'],
+  ],
+  [
+    'a read file that is gone',
+    (path, queue) => {
+      writeQueue(path, queue, storedFiles(['gone'], ['a']));
+      rmSync(dataFilePath(path, queue, 0));
+    },
+    ['a'],
+  ],
+  [
+    'a gap in the numbers',
+    (path, queue) => {
+      writeQueue(path, queue, storedFiles(['a'], ['gone'], ['b']));
+      rmSync(dataFilePath(path, queue, 1));
+    },
+    ['a', 'b'],
+  ],
+  [
+    'a partial record at the end of a complete file',
+    (path, queue) => {
+      writeQueue(path, queue, storedFiles(['a', 'b'], ['c']));
+      const file = dataFilePath(path, queue, 0);
+      writeFileSync(file, joined(readFileSync(file), encodeRecord(storedMessage('torn')).subarray(0, 20)));
+    },
+    ['a', 'b', 'c'],
+  ],
+  ['a body of 0 bytes', (path, queue) => writeQueue(path, queue, [storedMessages(['', 'a'])]), ['', 'a']],
+  ['a file that was set aside', (path, queue) => writeFileSync(`${dataFilePath(path, queue, 0)}.bad`, 'damaged'), []],
+];
+
+/** States from which stock nsqd loses messages, old or new ones. */
+const recoverableStates: readonly QueueState[] = [
+  ...[undefined, '', 'garbage'].map((metadata): QueueState => [
+    metadata === undefined ? 'metadata that is missing' : `metadata that is ${JSON.stringify(metadata)}`,
+    (path, queue) => {
+      writeQueue(path, queue, storedFiles(['a'], ['b', 'c']));
+      rmSync(metadataPath(path, queue));
+      if (metadata !== undefined) writeFileSync(metadataPath(path, queue), metadata);
+    },
+    ['a', 'b', 'c'],
+  ]),
+  [
+    'metadata that is ahead of the data',
+    (path, queue) => {
+      const { read } = writeQueue(path, queue, [storedMessages(['a', 'b'])]);
+      writeMetadata(path, queue, { depth: 9, read, write: { file: 0, offset: 500 } });
+    },
+    ['a', 'b'],
+  ],
+];
+
+describe.each([
+  ['regular', false, readableStates],
+  ['damaged', isStock, recoverableStates],
+] as const)('a %s queue with', (_, isSkipped, states) => {
+  const fixture = new FixtureDirectory();
+  let daemon: Daemon | undefined;
+  beforeAll(async () => {
+    const topics = states.map((_state, index) => ({ name: `t${index}`, paused: false, channels: FIXTURE_CHANNELS }));
+    writeTopics(fixture.path, topics);
+    for (const [index, [, build]] of states.entries()) build(fixture.path, `t${index}:c`);
+    daemon = await fixture.start();
+  });
+  afterAll(async () => {
+    await daemon?.[Symbol.asyncDispose]();
+    fixture[Symbol.dispose]();
+  });
+
+  it.skipIf(isSkipped).for(states.map((state, index) => [state[0], `t${index}`, state[2]] as const))(
+    '%s is read, and goes on',
+    async ([, topic, expected], { expect }) => {
+      if (daemon === undefined) throw new Error('the daemon is not running');
+      expect(bodiesOf(await drain(daemon, topic, 'c'))).toEqual(expected);
+      await daemon.command(`/mpub?topic=${topic}`, 'new 1\nnew 2');
+      expect(bodiesOf(await drain(daemon, topic, 'c')).toSorted()).toEqual(['new 1', 'new 2']);
+    },
+  );
+});
 
 describe.concurrent('a hand-built directory', () => {
   it('with the worked example in the channel', async ({ expect }) => {
@@ -72,115 +232,6 @@ describe.concurrent('a hand-built directory', () => {
     expect(bodiesOf(await drain(daemon, 't', 'c')).toSorted()).toEqual(['at the topic', 'in the channel']);
   });
 
-  it.for<readonly [string, (path: string) => void, readonly string[]]>([
-    [
-      'several files',
-      (path) => writeQueue(path, QUEUE, storedFiles(['a', 'b'], ['c'], ['d', 'e'])),
-      ['a', 'b', 'c', 'd', 'e'],
-    ],
-    ['file numbers far from zero', (path) => writeQueue(path, QUEUE, storedFiles(['a'], ['b']), 999_999), ['a', 'b']],
-    [
-      'a read position in the middle of a file',
-      (path) => {
-        const { write } = writeQueue(path, QUEUE, [storedMessages(['read', 'a', 'b'])]);
-        writeMetadata(path, QUEUE, { depth: 2, read: { file: 0, offset: 34 }, write });
-      },
-      ['a', 'b'],
-    ],
-    [
-      'a fully consumed current file',
-      (path) => {
-        const { write } = writeQueue(path, QUEUE, [storedMessages(['read'])]);
-        writeMetadata(path, QUEUE, { depth: 0, read: write, write });
-      },
-      [],
-    ],
-    [
-      'a queue never used',
-      (path) => writeMetadata(path, QUEUE, { depth: 0, read: { file: 0, offset: 0 }, write: { file: 0, offset: 0 } }),
-      [],
-    ],
-    [
-      'no file where the write position is 0',
-      (path) => writeMetadata(path, QUEUE, { depth: 0, read: { file: 7, offset: 0 }, write: { file: 7, offset: 0 } }),
-      [],
-    ],
-    [
-      'the reader at the end of a complete file',
-      (path) => {
-        const { read, write } = writeQueue(path, QUEUE, storedFiles(['read 1', 'read 2'], ['a']));
-        writeMetadata(path, QUEUE, { depth: 1, read: { ...read, offset: 72 }, write });
-      },
-      ['a'],
-    ],
-    [
-      'records behind the write position of the metadata',
-      (path) => {
-        writeQueue(path, QUEUE, [storedMessages(['a', 'b'])]);
-        writeMetadata(path, QUEUE, { depth: 1, read: { file: 0, offset: 0 }, write: { file: 0, offset: 31 } });
-      },
-      ['a', 'b'],
-    ],
-    [
-      'a depth that is too large',
-      (path) => {
-        const { read, write } = writeQueue(path, QUEUE, [storedMessages(['a', 'b'])]);
-        writeMetadata(path, QUEUE, { depth: 17, read, write });
-      },
-      ['a', 'b'],
-    ],
-    [
-      'a negative depth',
-      (path) => {
-        const { read, write } = writeQueue(path, QUEUE, [storedMessages(['a', 'b'])]);
-        writeMetadata(path, QUEUE, { depth: -2, read, write });
-      },
-      ['a', 'b'],
-    ],
-    [
-      'metadata with CR LF, plus signs and leading zeros',
-      (path) => {
-        writeQueue(path, QUEUE, [storedMessages(['a', 'b'])]);
-        writeFileSync(metadataPath(path, QUEUE), '+2\r\n00,0\r\n0,062 rest');
-      },
-      ['a', 'b'],
-    ],
-    [
-      'a read file that is gone',
-      (path) => {
-        writeQueue(path, QUEUE, storedFiles(['gone'], ['a']));
-        rmSync(dataFilePath(path, QUEUE, 0));
-      },
-      ['a'],
-    ],
-    [
-      'a gap in the numbers',
-      (path) => {
-        writeQueue(path, QUEUE, storedFiles(['a'], ['gone'], ['b']));
-        rmSync(dataFilePath(path, QUEUE, 1));
-      },
-      ['a', 'b'],
-    ],
-    [
-      'a partial record at the end of a complete file',
-      (path) => {
-        writeQueue(path, QUEUE, storedFiles(['a', 'b'], ['c']));
-        const file = dataFilePath(path, QUEUE, 0);
-        writeFileSync(file, joined(readFileSync(file), encodeRecord(storedMessage('torn')).subarray(0, 20)));
-      },
-      ['a', 'b', 'c'],
-    ],
-    ['a body of 0 bytes', (path) => writeQueue(path, QUEUE, [storedMessages(['', 'a'])]), ['', 'a']],
-    ['a file that was set aside', (path) => writeFileSync(`${dataFilePath(path, QUEUE, 0)}.bad`, 'damaged'), []],
-  ])('with %s is read', async ([, build, expected], { expect }) => {
-    using fixture = new FixtureDirectory();
-    build(fixture.path);
-    await using daemon = await fixture.start();
-    expect(bodiesOf(await drain(daemon, 't', 'c'))).toEqual(expected);
-    await daemon.command('/pub?topic=t', 'new');
-    expect(bodiesOf(await drain(daemon, 't', 'c'))).toEqual(['new']);
-  });
-
   it('keeps attempts, and lets them wrap', async ({ expect }) => {
     using fixture = new FixtureDirectory();
     const attempts = [0, 1, 7, 32_767, 65_534, 65_535];
@@ -211,28 +262,6 @@ describe.concurrent('a hand-built directory', () => {
       expect((await drain(daemon, 't', 'c')).map((message) => message.body.length)).toEqual([1, 2_000, 1]);
     },
   );
-
-  it.skipIf(isStock)('recovers data files whose metadata is missing or damaged', async ({ expect }) => {
-    for (const metadata of [undefined, '', 'garbage']) {
-      using fixture = new FixtureDirectory();
-      writeQueue(fixture.path, QUEUE, storedFiles(['a'], ['b', 'c']));
-      rmSync(metadataPath(fixture.path, QUEUE));
-      if (metadata !== undefined) writeFileSync(metadataPath(fixture.path, QUEUE), metadata);
-      await using daemon = await fixture.start();
-      expect(bodiesOf(await drain(daemon, 't', 'c'))).toEqual(['a', 'b', 'c']);
-      await daemon.command('/pub?topic=t', 'new');
-      expect(bodiesOf(await drain(daemon, 't', 'c'))).toEqual(['new']);
-    }
-  });
-
-  it.skipIf(isStock)('whose metadata is ahead of the data loses nothing new', async ({ expect }) => {
-    using fixture = new FixtureDirectory();
-    const { read } = writeQueue(fixture.path, QUEUE, [storedMessages(['a', 'b'])]);
-    writeMetadata(fixture.path, QUEUE, { depth: 9, read, write: { file: 0, offset: 500 } });
-    await using daemon = await fixture.start();
-    await daemon.command('/mpub?topic=t', 'new 1\nnew 2');
-    expect(bodiesOf(await drain(daemon, 't', 'c'))).toEqual(['a', 'b', 'new 1', 'new 2']);
-  });
 
   it('wakes the files of an unlisted topic when it is created again', async ({ expect }) => {
     using fixture = new FixtureDirectory();

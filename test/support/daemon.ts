@@ -34,10 +34,11 @@ function versionLine(command: readonly string[]): string {
   }
 }
 
-const COMMAND = commandWords(process.env['NSQD_CMD'] ?? `${process.execPath} bin/nsqd-ts.js`);
+const GIVEN_COMMAND = process.env['NSQD_CMD'];
+const COMMAND = commandWords(GIVEN_COMMAND ?? `${process.execPath} bin/nsqd-ts.js`);
 
 /** True when the daemon under test is NSQ's own nsqd: tests of deliberate differences are skipped then. */
-export const isStock = versionLine(COMMAND).includes('built w/go');
+export const isStock = GIVEN_COMMAND !== undefined && versionLine(COMMAND).includes('built w/go');
 
 /** Path of a stock nsqd for tests of shared data directories, from NSQD_STOCK; undefined when there is none. */
 export const stockProgram: string | undefined = isStock ? COMMAND[0] : process.env['NSQD_STOCK'];

@@ -2,12 +2,11 @@
 
 import { rmSync } from 'node:fs';
 
-import { type TopicEntry, writeTopics } from './data-directory.js';
+import { type ChannelEntry, type TopicEntry, writeTopics } from './data-directory.js';
 import { Daemon, temporaryDirectory } from './daemon.js';
 
-export const FIXTURE_TOPICS: readonly TopicEntry[] = [
-  { name: 't', paused: false, channels: [{ name: 'c', paused: false }] },
-];
+export const FIXTURE_CHANNELS: readonly ChannelEntry[] = [{ name: 'c', paused: false }];
+export const FIXTURE_TOPICS: readonly TopicEntry[] = [{ name: 't', paused: false, channels: FIXTURE_CHANNELS }];
 
 /** Removed when it goes out of scope. */
 export class FixtureDirectory implements Disposable {
