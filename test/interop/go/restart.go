@@ -1,9 +1,11 @@
-// The restart check: a backlog nobody consumed yet, and a producer and two consumers at work while the daemon goes away and
-// comes back. Every publish that was answered must arrive; what was in flight may arrive twice.
+// The restart check: a backlog nobody consumed yet, a message somebody holds, and a producer and two consumers at work while
+// the daemon goes away and comes back. The backlog must arrive exactly once, the held message again with attempts 2, and
+// every live publish that was answered at least once: its FIN may have been lost with the connection.
 package main
 
 import (
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/nsqio/go-nsq"
@@ -14,6 +16,10 @@ const publishedEachSide = 500 // before the restart, and after it
 func checkRestart(producer *nsq.Producer) (string, error) {
 	const backlogTopic, liveTopic = "go-restart-backlog", "go-restart-live"
 	backlog, err := publishBacklog(producer, backlogTopic)
+	if err != nil {
+		return "", err
+	}
+	heldMessages, firstDelivery, err := publishOne(producer, "go-restart-held", 0)
 	if err != nil {
 		return "", err
 	}
@@ -28,6 +34,8 @@ func checkRestart(producer *nsq.Producer) (string, error) {
 		}
 		defer consumer.Stop()
 	}
+	consumption := &consumption{seen: map[string]bool{}}
+	go consumption.run(messages)
 	published, refused, err := publishAcrossRestart(producer, liveTopic)
 	if err != nil {
 		return "", err
@@ -35,11 +43,22 @@ func checkRestart(producer *nsq.Producer) (string, error) {
 	if refused == 0 {
 		return "", fmt.Errorf("no publish failed: the daemon was never away")
 	}
-	repeated, err := consumeAtLeastOnce(messages, published)
-	if err != nil {
+	if err := consumption.complete(published); err != nil {
+		return "", err
+	}
+	if _, err := awaitEmpty(liveTopic); err != nil {
 		return "", fmt.Errorf("live topic: %w", err)
 	}
 
+	firstDelivery.Finish() // goes nowhere, but go-nsq connects again only when nothing of the lost connection is unanswered
+	held, err := receive(heldMessages, patience)
+	if err != nil {
+		return "", fmt.Errorf("message held over the restart: %w", err)
+	}
+	if held.Attempts != 2 {
+		return "", fmt.Errorf("the message held over the restart came with attempts %d", held.Attempts)
+	}
+	held.Finish()
 	backlogMessages := make(chan *nsq.Message, len(backlog))
 	consumer, err := subscribe(backlogTopic, 20, 0, backlogMessages)
 	if err != nil {
@@ -49,7 +68,8 @@ func checkRestart(producer *nsq.Producer) (string, error) {
 	if err := consumeExactly(backlogMessages, backlog); err != nil {
 		return "", fmt.Errorf("backlog: %w", err)
 	}
-	return fmt.Sprintf("%d live (%d refused and repeated, %d delivered again), %d of a backlog",
+	_, repeated := consumption.counts()
+	return fmt.Sprintf("%d live (%d refused, %d delivered again), 1 held, %d of a backlog",
 		published, refused, repeated, len(backlog)), nil
 }
 
@@ -94,19 +114,42 @@ func publishAcrossRestart(producer *nsq.Producer, topic string) (published int, 
 	return published, refused, nil
 }
 
-// consumeAtLeastOnce finishes messages until "live 0" to "live count-1" are complete; returns how many came again.
-func consumeAtLeastOnce(messages chan *nsq.Message, count int) (repeated int, err error) {
-	seen := make(map[string]bool, count)
-	for len(seen) < count {
-		message, err := receive(messages, patience)
-		if err != nil {
-			return repeated, fmt.Errorf("%d of %d messages, then %w", len(seen), count, err)
+// consumption finishes whatever comes, in the background, and remembers which bodies came.
+type consumption struct {
+	mutex    sync.Mutex
+	seen     map[string]bool
+	repeated int
+}
+
+func (c *consumption) run(messages chan *nsq.Message) {
+	for message := range messages {
+		c.mutex.Lock()
+		if c.seen[string(message.Body)] {
+			c.repeated++
 		}
-		if seen[string(message.Body)] {
-			repeated++
-		}
-		seen[string(message.Body)] = true
+		c.seen[string(message.Body)] = true
+		c.mutex.Unlock()
 		message.Finish()
 	}
-	return repeated, nil
+}
+
+func (c *consumption) counts() (different int, repeated int) {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	return len(c.seen), c.repeated
+}
+
+// complete waits until count different bodies have come.
+func (c *consumption) complete(count int) error {
+	deadline := time.Now().Add(patience)
+	for {
+		different, _ := c.counts()
+		if different >= count {
+			return nil
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("%d of %d messages of the live topic", different, count)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
 }

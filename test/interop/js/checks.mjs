@@ -142,7 +142,7 @@ export async function checkPause(writer) {
 }
 
 /** Publishes one message to a fresh topic and receives it by its only reader. */
-async function publishOne(writer, topic, readerOptions) {
+export async function publishOne(writer, topic, readerOptions) {
   await createChannel(topic);
   const inbox = new Inbox();
   await inbox.subscribe(topic, readerOptions);
