@@ -7,6 +7,8 @@ export const NEED_MORE = -1;
 export const SIZE_BYTES = 4;
 
 export interface BodyReader {
+  /** True when the same line may be answered by this very reader again, in any state of the connection. */
+  readonly isReusable: boolean;
   /**
    * Looks at the bytes from `start` to `end`. Returns how many the body took, after acting on it, or NEED_MORE.
    * Throws ProtocolError as soon as the bytes seen so far are wrong: limits come before memory.
@@ -18,6 +20,7 @@ export interface BodyReader {
 
 /** `| size 4 | body |`, the form of every command but MPUB. */
 export class SizedBodyReader implements BodyReader {
+  readonly isReusable: boolean;
   readonly #checkSize: (size: number) => void;
   readonly #act: (bytes: Buffer, start: number, end: number) => void;
   readonly #endedEarly: (isSizeKnown: boolean) => ProtocolError;
@@ -26,7 +29,9 @@ export class SizedBodyReader implements BodyReader {
     checkSize: (size: number) => void,
     act: (bytes: Buffer, start: number, end: number) => void,
     endedEarly: (isSizeKnown: boolean) => ProtocolError,
+    isReusable = false,
   ) {
+    this.isReusable = isReusable;
     this.#checkSize = checkSize;
     this.#act = act;
     this.#endedEarly = endedEarly;

@@ -58,6 +58,12 @@ interface PendingPublish {
   offset: number;
 }
 
+/** Messages published over a connection to one topic. */
+interface PublishedCount {
+  readonly topic: string;
+  count: number;
+}
+
 export class Connection implements Subscriber, TurnOutput, CommitWaiter {
   readonly id: number;
   readonly remoteAddress: string;
@@ -70,6 +76,9 @@ export class Connection implements Subscriber, TurnOutput, CommitWaiter {
   #hasSpoken = false;
   #hasMagic = false;
   #body: BodyReader | null = null;
+  /** The last line whose body reader can serve again. */
+  #repeatedLine: string | null = null;
+  #repeatedBody: BodyReader | null = null;
   /** A whole command was read since the deadline was armed. */
   #commandEnded = false;
   /** False once nothing that arrives is looked at any more. */
@@ -100,7 +109,9 @@ export class Connection implements Subscriber, TurnOutput, CommitWaiter {
   #userAgent = '';
   #topologyRegion = '';
   #topologyZone = '';
-  #publishedCounts = new Map<string, number>();
+  readonly #publishedCounts = new Map<string, PublishedCount>();
+  /** That of the topic published to last. */
+  #publishedCount: PublishedCount | null = null;
   #lastPublishedTopic: Topic | null = null;
   #readyCount = 0;
   #finishCount = 0;
@@ -217,12 +228,25 @@ export class Connection implements Subscriber, TurnOutput, CommitWaiter {
     }
     if (!isComplete) return NEED_MORE;
     const lineEnd = newline > at && bytes[newline - 1] === CARRIAGE_RETURN ? newline - 1 : newline;
+    this.#runLine(bytes.toString('latin1', at, lineEnd));
+    return newline + 1;
+  }
+
+  /** Publishers repeat one line: what it led to the last time serves again, where it may. */
+  #runLine(line: string): void {
+    if (line === this.#repeatedLine) {
+      this.#body = this.#repeatedBody;
+      return;
+    }
     try {
-      this.#body = execute(this, bytes.toString('latin1', at, lineEnd));
+      this.#body = execute(this, line);
     } catch (error) {
       this.#refuse(error);
     }
-    return newline + 1;
+    if (this.#body?.isReusable === true) {
+      this.#repeatedLine = line;
+      this.#repeatedBody = this.#body;
+    }
   }
 
   #readBody(body: BodyReader, bytes: Buffer, at: number, end: number): number {
@@ -283,15 +307,17 @@ export class Connection implements Subscriber, TurnOutput, CommitWaiter {
   /** Hot path (bench: pub). Answers a publish with OK, to be sent once the turn's commit is through. */
   published(command: PublishCommand, topic: Topic, count: number): void {
     if (topic !== this.#lastPublishedTopic || this.#joined !== this.broker.turn.commit) this.#joinCommit(command, topic);
-    this.#publishedCounts.set(topic.name, (this.#publishedCounts.get(topic.name) ?? 0) + count);
+    this.#publishedCount!.count += count;
     this.#output.append(OK_FRAME);
-    this.requestFlush();
+    if (!this.#isFlushRequested) this.requestFlush();
   }
 
   #joinCommit(command: PublishCommand, topic: Topic): void {
     const { turn } = this.broker;
     if (this.#joined !== turn.commit) this.#joined = turn.join(this);
     this.#lastPublishedTopic = topic;
+    this.#publishedCount = this.#publishedCounts.get(topic.name) ?? { topic: topic.name, count: 0 };
+    this.#publishedCounts.set(topic.name, this.#publishedCount);
     this.#pending.push({ commit: this.#joined, topic, command, offset: this.#output.length });
   }
 
@@ -516,7 +542,7 @@ export class Connection implements Subscriber, TurnOutput, CommitWaiter {
   // --- for /stats --------------------------------------------------------------------------------------------------------
 
   describe(topicFilter: string): ClientDescription {
-    const counts = [...this.#publishedCounts].map(([topic, count]) => ({ topic, count }));
+    const counts = [...this.#publishedCounts.values()];
     const publishedCounts = topicFilter === '' ? counts : counts.filter(({ topic }) => topic === topicFilter);
     return {
       clientId: this.#clientId,

@@ -56,6 +56,7 @@ function oneMessage(connection: Connection, command: 'PUB' | 'DPUB', topicName: 
       publishOne(connection, command, topic, bytes, start, end, deferMs);
     },
     (isSizeKnown) => badMessage(`${command} failed to read message body${isSizeKnown ? '' : ' size'}`),
+    true,
   );
 }
 
@@ -94,6 +95,7 @@ export function mpub(connection: Connection, params: readonly string[]): BodyRea
  * Nothing is published before all messages are in and valid.
  */
 class BatchReader implements BodyReader {
+  readonly isReusable = false;
   readonly #connection: Connection;
   readonly #topic: Topic;
   #count = 0;
