@@ -1,56 +1,86 @@
 // Builds what is remembered of a topic on disk from what it is in memory (storage/topic-state.ts).
 
 import type { Clock } from '../../lib/time/clock.js';
+import type { Chunk } from '../storage/chunk.js';
 import type { LogPosition } from '../storage/log-reader.js';
 import type { MessageLog } from '../storage/message-log.js';
 import type { ChannelState, DeferredState, FilePlace, HeldState, QueueOfRecord, TopicState } from '../storage/topic-state.js';
 import type { Channel } from './channel.js';
 import type { DeferredPublish, HeldRecord } from './held-record.js';
-import type { Topic } from './topic.js';
+
+/** What a checkpoint looks at of a topic. */
+export interface CheckpointedTopic {
+  readonly log: MessageLog;
+  readonly released: LogPosition;
+  readonly deferred: readonly DeferredPublish[];
+  readonly channels: ReadonlyMap<string, Channel>;
+}
 
 /** The state of a running topic. What exists in memory only has no place in it. */
-export function topicState(topic: Topic, run: string, clock: Clock): TopicState {
+export function topicState(topic: CheckpointedTopic, clock: Clock): TopicState {
   const { log } = topic;
+  const { index: end } = log.end();
   const wallOffsetMs = clock.wallMs() - clock.monotonicMs();
   const channels = [...topic.channels.values()].filter((channel) => !channel.isEphemeral);
   return {
-    run,
-    metaText: null,
+    run: log.run,
+    metaText: log.metaText,
     released: log.placeOf(topic.released),
-    deferred: topic.deferred.filter(({ chunk }) => chunk.segment !== null).map((each) => deferredState(log, each, wallOffsetMs)),
+    deferred: topic.deferred
+      .filter(({ chunk, index }) => chunk.segment !== null && index < end)
+      .map((each) => deferredState(log, each, wallOffsetMs)),
     channels: channels.map((channel) => channelState(topic, channel, wallOffsetMs)),
   };
 }
 
-function channelState(topic: Topic, channel: Channel, wallOffsetMs: number): ChannelState {
+function channelState(topic: CheckpointedTopic, channel: Channel, wallOffsetMs: number): ChannelState {
   const topicCursor = channel.cursors.at(-1)!;
   const ownCursor = channel.cursors.length > 1 ? channel.cursors[0]! : null;
+  const held = [...channel.inFlightRecords(), ...channel.returnedRecords(), ...channel.deferredRecords()];
+  const waiting = new RecordPlaces(held);
   const skips: (readonly [FilePlace, FilePlace])[] = [];
   for (const { from, to } of topicCursor.skips()) {
-    // A skip of one message is a deferred one, which `held` has.
-    if (from !== null && to.index - from.index > 1) skips.push([topic.log.placeOf(from), topic.log.placeOf(to)]);
+    // A skipped message that waits elsewhere is in `held`; any other is finished, or was never for this channel.
+    if (from === null || from.chunk?.segment == null) continue;
+    if (to.index - from.index > 1 || !waiting.has(from)) skips.push([topic.log.placeOf(from), topic.log.placeOf(to)]);
   }
-  const held = [...channel.inFlightRecords(), ...channel.returnedRecords(), ...channel.deferredRecords()];
   return {
     name: channel.name,
     cursor: topic.log.placeOf(topicCursor.reader),
     ownCursor: ownCursor === null ? null : ownCursor.reader.log.placeOf(ownCursor.reader),
-    ownMetaText: null,
+    ownMetaText: ownCursor === null ? null : ownCursor.reader.log.metaText,
     skips,
     held: held.filter(({ chunk }) => chunk.segment !== null).map((record) => heldState(topic.log, record, wallOffsetMs)),
   };
+}
+
+/** The places of some records, to tell whether a message is among them. */
+export class RecordPlaces {
+  readonly #positions = new Map<Chunk, Set<number>>();
+
+  constructor(records: Iterable<HeldRecord>) {
+    for (const { chunk, position } of records) {
+      const positions = this.#positions.get(chunk);
+      if (positions === undefined) this.#positions.set(chunk, new Set([position]));
+      else positions.add(position);
+    }
+  }
+
+  has({ chunk, position }: Pick<LogPosition, 'chunk' | 'position'>): boolean {
+    return chunk !== null && this.#positions.get(chunk)?.has(position) === true;
+  }
 }
 
 /** `wallOffsetMs` is what turns monotonic into wall-clock milliseconds. */
 export function heldState(topicLog: MessageLog, record: HeldRecord, wallOffsetMs: number): HeldState {
   const queue: QueueOfRecord = record.chunk.owner === topicLog ? 1 : 0;
   const [file, position] = placeIn(record);
-  return [queue, file, position, record.attempts, record.dueMs === 0 ? 0 : Math.round(record.dueMs + wallOffsetMs)];
+  return [queue, file, position, record.attempts, record.dueMs === 0 ? 0 : Math.ceil(record.dueMs + wallOffsetMs)];
 }
 
 export function deferredState(log: MessageLog, publish: DeferredPublish, wallOffsetMs: number): DeferredState {
   const [file, position] = log.placeOf(publish);
-  return [file, position, Math.round(publish.dueMs + wallOffsetMs)];
+  return [file, position, Math.ceil(publish.dueMs + wallOffsetMs)];
 }
 
 function placeIn({ chunk, position }: Pick<LogPosition, 'position'> & HeldRecord): FilePlace {

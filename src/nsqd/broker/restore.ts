@@ -9,10 +9,15 @@ import type { ChannelState, DeferredState, FilePlace, HeldState, RestoredState, 
 import type { Channel } from './channel.js';
 import type { DeferredPublish } from './held-record.js';
 import type { LogCursor, Skip } from './log-cursor.js';
-import type { Topic } from './topic.js';
+
+/** The part of a topic that is there when its state comes back. */
+export interface RestoredTopic {
+  readonly log: MessageLog;
+  readonly released: LogPosition;
+}
 
 /** Deferred messages that the topic has not released, in log order. */
-export function restoreDeferred(topic: Topic, state: RestoredState, clock: Clock): DeferredPublish[] {
+export function restoreDeferred(topic: RestoredTopic, state: RestoredState, clock: Clock): DeferredPublish[] {
   const monotonicOffsetMs = clock.monotonicMs() - clock.wallMs();
   const places = new Map<string, DeferredState>();
   const fromChanges = state.changes.flatMap((change) => ('deferred' in change ? [change.deferred] : []));
@@ -31,7 +36,7 @@ export function restoreDeferred(topic: Topic, state: RestoredState, clock: Clock
  * Gives a channel back what left its queues. Called after the topic has released what followed the state, so that skips are
  * put in among those.
  */
-export function restoreChannel(topic: Topic, channel: Channel, state: ChannelState, changes: readonly StateChange[], clock: Clock): void {
+export function restoreChannel(topic: RestoredTopic, channel: Channel, state: ChannelState, changes: readonly StateChange[], clock: Clock): void {
   const monotonicOffsetMs = clock.monotonicMs() - clock.wallMs();
   const held = new Map<string, HeldState>();
   const fromChanges = changes.flatMap((change) => ('held' in change && change.channel === channel.name ? [change.held] : []));
