@@ -1,8 +1,7 @@
 // The daemon as an object: builds everything in the order in which it depends on each other, and takes it down in the
 // reverse. The command line runs one; programs and tests may embed several.
 
-import { lookup } from 'node:dns/promises';
-import { boundAddress, joinHostPort, parseListenAddress } from '../lib/http/address.js';
+import { joinHostPort } from '../lib/http/address.js';
 import { Logger } from '../lib/log/logger.js';
 import { SYSTEM_CLOCK } from '../lib/time/clock.js';
 import { Broker } from './broker/broker.js';
@@ -59,7 +58,7 @@ export class Nsqd {
 
   /** Bound TCP port; -1 on a unix socket. */
   get tcpPort(): number {
-    return this.#tcp.address()?.port ?? -1;
+    return this.#tcp.port;
   }
 
   /** Bound HTTP port; -1 on a unix socket, 0 without HTTP. */
@@ -69,7 +68,7 @@ export class Nsqd {
 
   /** The clean stop. False when not everything could be written; what was acknowledged is then still on disk. */
   async stop(): Promise<boolean> {
-    this.#logger.info(`TCP: closing ${boundAddress(this.#tcp.address())}`);
+    this.#logger.info(`TCP: closing ${this.#tcp.address}`);
     this.#tcp.close();
     this.#http?.stopListening();
     const isComplete = await this.#broker.stop();
@@ -87,10 +86,8 @@ export class Nsqd {
     this.#logger.info(`ID: ${this.#options.nodeId}`);
     this.#memory.start();
     this.#broker.start();
-    await listenOr(this.#options.tcpAddress, () => this.#listenTcp());
-    this.#logger.info(`TCP: listening on ${boundAddress(this.#tcp.address()) || this.#options.tcpAddress}`);
-    const http = this.#http;
-    if (http !== null) await listenOr(this.#options.httpAddress, () => http.listen(this.#options.httpAddress));
+    await this.#listen(this.#tcp, this.#options.tcpAddress);
+    if (this.#http !== null) await this.#listen(this.#http, this.#options.httpAddress);
     this.#options = withBoundPorts(this.#options, this.tcpPort, this.httpPort);
   }
 
@@ -108,12 +105,12 @@ export class Nsqd {
     else this.#logger.warn(`no program to lock ${path} (flock, perl or python3): nothing keeps a second nsqd out`);
   }
 
-  async #listenTcp(): Promise<void> {
-    const address = parseListenAddress(this.#options.tcpAddress);
-    if (address.kind === 'unix') return this.#tcp.listen({ path: address.path });
-    if (address.host === '') return this.#tcp.listen({ port: address.port });
-    const { address: host } = await lookup(address.host, { order: 'ipv4first' });
-    return this.#tcp.listen({ port: address.port, host });
+  async #listen(server: TcpServer | HttpServer, address: string): Promise<void> {
+    try {
+      await server.listen(address);
+    } catch (error) {
+      throw new StartError(`listen (${address}) failed - ${(error as Error).message}`, error);
+    }
   }
 
   async #abandon(): Promise<void> {
@@ -157,21 +154,4 @@ function withBoundPorts(options: Options, tcpPort: number, httpPort: number): Op
 
 export function newLogger(options: Pick<Options, 'logPrefix' | 'logLevel'>): Logger {
   return new Logger({ prefix: options.logPrefix, level: options.logLevel });
-}
-
-const LISTEN_REASONS: Readonly<Record<string, string>> = {
-  EADDRINUSE: 'bind: address already in use',
-  EACCES: 'bind: permission denied',
-  EADDRNOTAVAIL: 'bind: cannot assign requested address',
-  ENOENT: 'bind: no such file or directory',
-};
-
-async function listenOr(address: string, listen: () => Promise<void>): Promise<void> {
-  try {
-    await listen();
-  } catch (error) {
-    const { code = '', message } = error as NodeJS.ErrnoException;
-    const network = /^listen tcp: /.test(message) ? message : `listen tcp ${address}: ${LISTEN_REASONS[code] ?? message}`;
-    throw new StartError(`listen (${address}) failed - ${network}`, error);
-  }
 }

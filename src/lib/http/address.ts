@@ -1,23 +1,21 @@
 // Listen addresses and peer addresses as text, the way Go reads and prints them (options section 8).
 
-import type { AddressInfo } from 'node:net';
+import { parsePort } from '../net/port.js';
 
 /** Where to listen: a TCP port, or the path of a unix socket (`@name` is an abstract one). */
 export type ListenAddress =
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
   | { readonly kind: 'unix'; readonly path: string };
 
-const PORT_MAX = 65_535;
-
-/** What splits as `host:port` is TCP; everything else is a unix socket path. Throws on an unusable port. */
+/** What splits as `host:port` is TCP; everything else is a unix socket path. Throws when the port is none. */
 export function parseListenAddress(address: string): ListenAddress {
   const parts = splitHostPort(address);
   if (parts === null) return { kind: 'unix', path: address };
-  const port = parts.port === '' ? 0 : Number(parts.port);
-  if (!Number.isInteger(port) || port < 0 || port > PORT_MAX) {
-    throw new Error(`listen tcp: address ${address}: invalid port`);
+  try {
+    return { kind: 'tcp', host: parts.host, port: parsePort(parts.port) };
+  } catch (error) {
+    throw new Error(`listen tcp: ${(error as Error).message}`, { cause: error });
   }
-  return { kind: 'tcp', host: parts.host, port };
 }
 
 /** Go's net.SplitHostPort: the host may be bracketed; null where Go reports an error. */
@@ -43,10 +41,4 @@ export function joinHostPort(host: string, port: number): string {
 export function peerAddress(socket: { remoteAddress?: string | undefined; remotePort?: number | undefined }): string {
   const { remoteAddress, remotePort } = socket;
   return remoteAddress === undefined || remotePort === undefined ? '@' : joinHostPort(remoteAddress, remotePort);
-}
-
-/** What a listener is bound to. */
-export function boundAddress(address: AddressInfo | string | null): string {
-  if (address === null || typeof address === 'string') return address ?? '';
-  return joinHostPort(address.address, address.port);
 }

@@ -2,14 +2,13 @@
 // request after the other on a connection, malformed requests (http-api 2.6), expectations, and the end of connections.
 // No time limits apply (http-api 1). HTTPS is the same class over node:https and will be chosen in the constructor.
 
-import { lookup } from 'node:dns/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
-import { boundAddress, parseListenAddress } from '../../lib/http/address.js';
 import { RequestBody } from '../../lib/http/request-body.js';
 import { parseRequestTarget } from '../../lib/http/request-target.js';
 import type { Logger } from '../../lib/log/logger.js';
+import { boundTo, listen } from '../../lib/net/listen.js';
 import type { HttpApi } from './api.js';
 import { HttpConnection } from './connection.js';
 import { Exchange } from './exchange.js';
@@ -18,8 +17,6 @@ import { sendTlsRequired, sendUnsupportedVersion } from './response.js';
 /** Stock nsqd refuses larger header blocks. */
 const HEADER_BYTES_MAX = 1024 * 1024;
 const KEEP_ALIVE_DELAY_MS = 15_000;
-/** Connections the system completes before they are accepted. */
-const BACKLOG = 1024;
 
 const SERVER_OPTIONS = {
   maxHeaderSize: HEADER_BYTES_MAX,
@@ -75,21 +72,13 @@ export class HttpServer {
     return this.#port;
   }
 
-  /** Binds `host:port` or a unix socket path (options section 8). Rejects with the system's error. */
+  /** Binds `host:port` or a unix socket path (options section 8). Rejects with nsqd's text. */
   async listen(address: string): Promise<void> {
-    const parsed = parseListenAddress(address);
-    if (parsed.kind === 'unix') {
-      await this.#bind({ path: parsed.path.startsWith('@') ? `\0${parsed.path.slice(1)}` : parsed.path });
-    } else if (parsed.host === '') {
-      await this.#bind({ port: parsed.port });
-    } else {
-      const { address: host } = await lookup(parsed.host, { order: 'ipv4first' });
-      await this.#bind({ port: parsed.port, host });
-    }
+    await listen(this.#server, address);
     this.#server.on('error', (error) => this.#logger.error(`${this.#settings.name}: ${error.message}`));
-    const bound = this.#server.address();
-    this.#address = boundAddress(bound);
-    this.#port = bound === null || typeof bound === 'string' ? -1 : bound.port;
+    const { text, port } = boundTo(this.#server);
+    this.#address = text;
+    this.#port = port;
     this.#logger.info(`${this.#settings.name}: listening on ${this.#address}`);
   }
 
@@ -107,16 +96,6 @@ export class HttpServer {
     this.stopListening();
     this.#server.closeAllConnections();
     if (isOpen) await closed;
-  }
-
-  #bind(target: { path: string } | { port: number; host?: string }): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#server.once('error', reject);
-      this.#server.listen({ ...target, backlog: BACKLOG }, () => {
-        this.#server.removeListener('error', reject);
-        resolve();
-      });
-    });
   }
 
   /** Hot path: bench http-pub. */

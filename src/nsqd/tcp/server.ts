@@ -1,8 +1,9 @@
 // The TCP listener: accepts connections and keeps the list of them.
 
 import { createServer } from 'node:net';
-import type { AddressInfo, ListenOptions, Server, Socket } from 'node:net';
+import type { Server, Socket } from 'node:net';
 import type { Logger } from '../../lib/log/logger.js';
+import { boundTo, listen } from '../../lib/net/listen.js';
 import type { Broker } from '../broker/broker.js';
 import type { Options } from '../options.js';
 import { Connection } from './connection.js';
@@ -27,22 +28,22 @@ export class TcpServer {
     this.#server.on('connection', (socket) => this.#accept(socket));
   }
 
-  /** Rejects with the system's error when the address cannot be listened on. */
-  listen(target: ListenOptions): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#server.once('error', reject);
-      this.#server.listen({ ...target, backlog: 1024 }, () => {
-        this.#server.off('error', reject);
-        this.#server.on('error', (error) => this.#parts.logger.error(`TCP: ${error.message}`));
-        resolve();
-      });
-    });
+  /** Binds `host:port` or a unix socket path (options section 8). Rejects with nsqd's text. */
+  async listen(address: string): Promise<void> {
+    const { logger } = this.#parts;
+    await listen(this.#server, address);
+    this.#server.on('error', (error) => logger.error(`TCP: ${error.message}`));
+    logger.info(`TCP: listening on ${this.address}`);
   }
 
-  /** Null before `listen` and for a unix socket. */
-  address(): AddressInfo | null {
-    const address = this.#server.address();
-    return typeof address === 'object' ? address : null;
+  /** What it is bound to, as it is logged; '' while not listening. */
+  get address(): string {
+    return boundTo(this.#server).text;
+  }
+
+  /** The bound port; -1 on a unix socket, 0 while not listening. */
+  get port(): number {
+    return boundTo(this.#server).port;
   }
 
   connections(): Iterable<Connection> {

@@ -16,8 +16,19 @@ describe('parseListenAddress', () => {
     expect(parseListenAddress(text)).toEqual(address);
   });
 
-  it.each(['127.0.0.1:x', '127.0.0.1:65536', ':-1'])('refuses %s', (text) => {
-    expect(() => parseListenAddress(text)).toThrow('invalid port');
+  it.each([
+    ['127.0.0.1:http', 80],
+    ['127.0.0.1:+080', 80],
+  ])('%s is port %i', (text, port) => {
+    expect(parseListenAddress(text)).toEqual({ kind: 'tcp', host: '127.0.0.1', port });
+  });
+
+  it.each([
+    ['127.0.0.1:65536', 'listen tcp: address 65536: invalid port'],
+    [':-1', 'listen tcp: address -1: invalid port'],
+    ['/x/a:b1', 'listen tcp: lookup tcp/b1: unknown port'],
+  ])('refuses %s', (text, message) => {
+    expect(() => parseListenAddress(text)).toThrow(message);
   });
 });
 
