@@ -12,7 +12,7 @@ import type { DataDirectory } from '../storage/data-directory.js';
 import { MessageLog } from '../storage/message-log.js';
 import { formatMetadata, parseMetadata } from '../storage/metadata-file.js';
 import type { TopicMetadata } from '../storage/metadata-file.js';
-import type { BrokerContext, BrokerOptions } from './context.js';
+import type { BrokerContext, BrokerOptions, LatencyRecorder } from './context.js';
 import { exportTopic } from './export.js';
 import { Topic } from './topic.js';
 import { Turn } from './turn.js';
@@ -28,6 +28,10 @@ export interface BrokerParts {
   readonly directory: DataDirectory;
   /** Version written into `nsqd.dat`. */
   readonly version: string;
+  /** Makes what measures end-to-end latency for a new channel; without it nothing is measured. */
+  readonly newLatencyRecorder?: (() => LatencyRecorder) | null;
+  /** Unread bytes of a channel from which on a clean stop links its files instead of copying them. */
+  readonly linkBytesMin?: number;
 }
 
 export class Broker {
@@ -55,6 +59,7 @@ export class Broker {
       alarmClock: this.alarmClock,
       turn: this.turn,
       pool: new ChunkPool(MEMORY_BUDGET_BYTES),
+      newLatencyRecorder: parts.newLatencyRecorder ?? null,
       readRecord: (chunk: Chunk, position: number) => (chunk.owner as MessageLog).recordAt(chunk, position),
       reportStorageFailure: (what, error) => this.#reportFailure(what, error),
       reportStorageSuccess: () => {

@@ -16,8 +16,8 @@ import { isEphemeralName } from '../../lib/protocol/names.js';
 import type { Alarm } from '../../lib/time/alarm-clock.js';
 import type { Chunk } from '../storage/chunk.js';
 import type { LogPosition } from '../storage/log-reader.js';
-import { ID_OFFSET, recordAttempts, recordBytes } from '../storage/record.js';
-import type { BrokerContext } from './context.js';
+import { ID_OFFSET, recordAttempts, recordBytes, recordTimestampMs } from '../storage/record.js';
+import type { BrokerContext, LatencyRecorder } from './context.js';
 import { DeferredHeap } from './deferred-heap.js';
 import type { DeferredPublish, HeldRecord } from './held-record.js';
 import { InFlightTable, NO_SLOT } from './in-flight-table.js';
@@ -51,6 +51,8 @@ export class Channel implements TurnChannel {
   readonly #topic: ChannelTopic;
   readonly name: string;
   readonly isEphemeral: boolean;
+  /** Null while latencies are not measured. */
+  readonly latencyRecorder: LatencyRecorder | null;
   readonly #context: BrokerContext;
   /** Messages an ephemeral channel keeps at most; Infinity otherwise. */
   readonly #depthMax: number;
@@ -84,6 +86,7 @@ export class Channel implements TurnChannel {
     this.#topic = topic;
     this.name = name;
     this.isEphemeral = isEphemeralName(name);
+    this.latencyRecorder = context.newLatencyRecorder?.() ?? null;
     this.#context = context;
     this.#depthMax = this.isEphemeral ? context.options.memQueueSize : Infinity;
     this.#cursors = cursors;
@@ -325,7 +328,8 @@ export class Channel implements TurnChannel {
       return;
     }
     const attempts = (attemptsBefore + 1) & 0xffff;
-    this.#inFlight.add(bytes, start, chunk, position, attempts, subscriber, nowMs);
+    const slot = this.#inFlight.add(bytes, start, chunk, position, attempts, subscriber, nowMs);
+    if (this.latencyRecorder !== null) this.#inFlight.publishedMs[slot] = recordTimestampMs(bytes, start);
     subscriber.inFlightCount += 1;
     subscriber.messageCount += 1;
     subscriber.deliver(bytes, start, attempts);
@@ -339,6 +343,7 @@ export class Channel implements TurnChannel {
     if (slot === NO_SLOT) return 'ID not in flight';
     if (this.#inFlight.owners[slot] !== subscriber) return 'client does not own message';
     const chunk = this.#inFlight.chunks[slot]!;
+    if (this.latencyRecorder !== null) this.#recordLatency(this.latencyRecorder, slot);
     this.#inFlight.remove(slot);
     subscriber.inFlightCount -= 1;
     this.finishCount += 1;
@@ -346,6 +351,10 @@ export class Channel implements TurnChannel {
     if (!this.hasChanged) this.#change();
     this.touch();
     return 'done';
+  }
+
+  #recordLatency(recorder: LatencyRecorder, slot: number): void {
+    recorder.record(this.#context.clock.wallMs() - this.#inFlight.publishedMs[slot]!);
   }
 
   /** REQ: back to the queue now, or after `delayMs`, which the caller has brought into its range. */

@@ -15,6 +15,11 @@ export type BrokerOptions = Pick<
   | 'requeueOnDisconnect' | 'syncEvery' | 'syncTimeoutMs'
 >;
 
+/** Takes the times from publishing to FIN of one channel's messages (engine.md 17). */
+export interface LatencyRecorder {
+  record(latencyMs: number): void;
+}
+
 export interface BrokerContext {
   readonly options: BrokerOptions;
   readonly logger: Logger;
@@ -23,6 +28,8 @@ export interface BrokerContext {
   readonly turn: Turn;
   readonly directory: DataDirectory;
   readonly pool: ChunkPool;
+  /** Null while latencies are not measured. */
+  readonly newLatencyRecorder: (() => LatencyRecorder) | null;
   /** One record, wherever it is. Throws StorageError. */
   readRecord(chunk: Chunk, position: number): { readonly bytes: Uint8Array; readonly start: number };
   /** Logs, and shows in /ping and /stats until a disk operation succeeds again. */

@@ -43,6 +43,8 @@ export class InFlightTable {
   attempts = new Uint16Array(0);
   owners: (Subscriber | null)[] = [];
   deliveredMs = new Float64Array(0);
+  /** Unix milliseconds of the publish; filled in by the channel, and only while it measures latencies. */
+  publishedMs = new Float64Array(0);
   deadlineMs = new Float64Array(0);
 
   /** Hot path (bench: delivery). The slot of the id whose 16 bytes start at `at`, or NO_SLOT. */
@@ -64,12 +66,12 @@ export class InFlightTable {
 
   /**
    * Hot path (bench: delivery). Takes in the record that starts at `position` of `bytes`, the chunk's content or a copy of
-   * the record at `recordAt`. The id must not be in the table.
+   * the record at `recordAt`. The id must not be in the table. Returns the slot.
    */
   add(
     bytes: Uint8Array, recordAt: number, chunk: Chunk, position: number, attempts: number, owner: Subscriber,
     nowMs: number,
-  ): void {
+  ): number {
     if (this.#freeSlot === NO_SLOT) this.#grow();
     const slot = this.#freeSlot;
     this.#freeSlot = this.#nextInBucket[slot]!;
@@ -93,6 +95,7 @@ export class InFlightTable {
     this.deliveredMs[slot] = nowMs;
     this.size += 1;
     this.#link(slot, this.#laneFor(owner.messageTimeoutMs), nowMs + owner.messageTimeoutMs);
+    return slot;
   }
 
   remove(slot: number): void {
@@ -199,6 +202,7 @@ export class InFlightTable {
     this.positions = enlarged(this.positions, new Int32Array(capacity));
     this.attempts = enlarged(this.attempts, new Uint16Array(capacity));
     this.deliveredMs = enlarged(this.deliveredMs, new Float64Array(capacity));
+    this.publishedMs = enlarged(this.publishedMs, new Float64Array(capacity));
     this.deadlineMs = enlarged(this.deadlineMs, new Float64Array(capacity));
     for (let slot = before; slot < capacity; slot += 1) {
       this.chunks.push(null);

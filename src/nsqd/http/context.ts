@@ -5,6 +5,7 @@ import type { Broker } from '../broker/broker.js';
 import type { Subscriber } from '../broker/subscriber.js';
 import type { Options } from '../options.js';
 import type { MemoryMonitor } from '../stats/memory.js';
+import type { LatencySource } from '../stats/snapshot.js';
 
 export interface HttpContext {
   readonly broker: Broker;
@@ -12,6 +13,8 @@ export interface HttpContext {
   readonly options: Options;
   readonly logger: Logger;
   readonly memory: MemoryMonitor;
+  /** Without it the feature is off. */
+  readonly latencies?: LatencySource | null;
   /** Bare semantic version of NSQ, and the line `--version` prints. */
   readonly version: string;
   readonly versionLine: string;

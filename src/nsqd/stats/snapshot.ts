@@ -66,7 +66,7 @@ export interface LatencySource {
 }
 
 const NO_LATENCY: LatencySummary = { count: 0, percentiles: null };
-const LATENCY_OFF: LatencySource = { ofTopic: () => NO_LATENCY, ofChannel: () => NO_LATENCY };
+export const LATENCY_OFF: LatencySource = { ofTopic: () => NO_LATENCY, ofChannel: () => NO_LATENCY };
 
 /** Samples the broker and, for the producers, all connections. */
 export function takeSnapshot(

@@ -38,6 +38,13 @@ export function recordAttempts(bytes: Uint8Array, at: number): number {
   return (bytes[at + ATTEMPTS_OFFSET]! << 8) | bytes[at + ATTEMPTS_OFFSET + 1]!;
 }
 
+/** Unix milliseconds with fractions; exact to a quarter of a microsecond. */
+export function recordTimestampMs(bytes: Uint8Array, at: number): number {
+  const high = readInt32(bytes, at + TIMESTAMP_OFFSET) >>> 0;
+  const low = readInt32(bytes, at + TIMESTAMP_OFFSET + 4) >>> 0;
+  return (high * 2 ** 32 + low) / 1e6;
+}
+
 export function writeAttempts(bytes: Uint8Array, at: number, attempts: number): void {
   bytes[at + ATTEMPTS_OFFSET] = attempts >>> 8;
   bytes[at + ATTEMPTS_OFFSET + 1] = attempts;

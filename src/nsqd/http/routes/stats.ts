@@ -3,7 +3,7 @@
 import type { Query } from '../../../lib/http/query.js';
 import { statsJson } from '../../stats/json.js';
 import { healthText, type StatsReport } from '../../stats/report.js';
-import { takeSnapshot } from '../../stats/snapshot.js';
+import { LATENCY_OFF, takeSnapshot } from '../../stats/snapshot.js';
 import { statsText } from '../../stats/text.js';
 import { withQueryAfterBody } from '../arguments.js';
 import type { HttpContext } from '../context.js';
@@ -34,7 +34,7 @@ function reportOf(context: HttpContext, query: Query): StatsReport {
       topic: query.values.get('topic') ?? '',
       channel: query.values.get('channel') ?? '',
       includeClients: flagArgument(query, 'include_clients'),
-    }),
+    }, context.latencies ?? LATENCY_OFF),
   };
 }
 
