@@ -11,6 +11,9 @@ import type { Options } from './options.js';
 import { MemoryMonitor } from './stats/memory.js';
 import { DataDirectory } from './storage/data-directory.js';
 import { lockDirectory } from './storage/dir-lock.js';
+import { LATENCY_OFF, takeSnapshot } from './stats/snapshot.js';
+import { StatsdPusher } from './stats/statsd.js';
+import type { StatsdSample } from './stats/statsd-lines.js';
 import type { DirectoryLock } from './storage/dir-lock.js';
 import { NodeFileSystem } from './storage/node-file-system.js';
 import { TcpServer } from './tcp/server.js';
@@ -34,16 +37,23 @@ export class Nsqd {
   readonly #memory = new MemoryMonitor();
   readonly #startTimeMs = Date.now();
   #lock: DirectoryLock | null = null;
+  readonly #latencies: LatencyMeter | null;
+  readonly #statsd: StatsdPusher | null;
 
   private constructor(options: Options, logger: Logger) {
     this.#options = options;
     this.#logger = logger;
     const directory = new DataDirectory(options.dataPath, new NodeFileSystem());
-    this.#broker = new Broker({ options, logger, clock: SYSTEM_CLOCK, directory, version: NSQD_VERSION });
+    this.#latencies = latencyMeterOf(options, SYSTEM_CLOCK);
+    const newLatencyRecorder = this.#latencies === null ? null : this.#latencies.newRecorder.bind(this.#latencies);
+    this.#broker = new Broker({
+      options, logger, clock: SYSTEM_CLOCK, directory, version: NSQD_VERSION, newLatencyRecorder,
+    });
     this.#tcp = new TcpServer({ options, logger, broker: this.#broker });
     this.#http = options.httpAddress === '' ? null : this.#newHttpServer();
   }
 
+    this.#statsd = options.statsdAddress === '' ? null : this.#newStatsdPusher();
   /** Rejects with StartError when it cannot run. */
   static async start(options: Options, logger: Logger = newLogger(options)): Promise<Nsqd> {
     const nsqd = new Nsqd(options, logger);
@@ -75,6 +85,7 @@ export class Nsqd {
     this.#logger.info('NSQ: stopping subsystems');
     await this.#http?.close();
     this.#memory.stop();
+    await this.#statsd?.stop();
     this.#lock?.release();
     this.#logger.info('NSQ: bye');
     return isComplete;
@@ -91,6 +102,7 @@ export class Nsqd {
     this.#options = withBoundPorts(this.#options, this.tcpPort, this.httpPort);
   }
 
+    this.#statsd?.start();
   /** DEVIATION: a data path that does not exist is created; stock nsqd refuses to start. */
   #lockDataPath(): void {
     const path = this.#options.dataPath === '' ? '.' : this.#options.dataPath;
@@ -123,6 +135,22 @@ export class Nsqd {
 
   #newHttpServer(): HttpServer {
     const currentOptions = (): Options => this.#options;
+  #newStatsdPusher(): StatsdPusher {
+    return new StatsdPusher({
+      options: () => this.#options,
+      logger: this.#logger,
+      clock: SYSTEM_CLOCK,
+      alarmClock: this.#broker.alarmClock,
+      sample: () => this.#statsdSample(),
+    });
+  }
+
+  #statsdSample(): StatsdSample {
+    const filter = { topic: '', channel: '', includeClients: false };
+    const { topics } = takeSnapshot(this.#broker, [], filter, this.#latencies ?? LATENCY_OFF);
+    return { topics: topics ?? [], memory: this.#options.statsdMemStats ? this.#memory.sample() : null };
+  }
+
     const api = new HttpApi({
       broker: this.#broker,
       get options() {
@@ -132,6 +160,7 @@ export class Nsqd {
       memory: this.#memory,
       version: NSQD_VERSION,
       versionLine: VERSION_LINE,
+      latencies: this.#latencies,
       startTimeMs: this.#startTimeMs,
       tcpPort: () => this.tcpPort,
       httpPort: () => this.httpPort,

@@ -171,7 +171,7 @@ export const OPTION_TABLE = {
   maxChannelConsumers: option('max-channel-consumers', INTEGER, 0, 'consumers a channel may have, 0 = any number'),
 
   // Statistics
-  statsdAddress: option('statsd-address', STRING, '', 'UDP <host>:<port> of a statsd daemon', { notYet: 'statsd' }),
+  statsdAddress: option('statsd-address', STRING, '', 'UDP <host>:<port> of a statsd daemon'),
   statsdIntervalMs: option('statsd-interval', DURATION, MINUTE_MS, 'time between pushes to statsd'),
   statsdMemStats: option('statsd-mem-stats', BOOLEAN, true, 'push memory statistics to statsd'),
   statsdPrefix: option('statsd-prefix', STRING, 'nsq.%s', 'prefix of statsd keys, %s = host'),
@@ -180,7 +180,7 @@ export const OPTION_TABLE = {
   e2eProcessingLatencyPercentiles: option(
     'e2e-processing-latency-percentile', FLOAT_LIST, [],
     'quantiles (0, 1.0] of message processing time to track (repeatable, or separated by commas)',
-    { key: 'e2e_processing_latency_percentiles', notYet: 'end-to-end processing latency' },
+    { key: 'e2e_processing_latency_percentiles' },
   ),
   e2eProcessingLatencyWindowTimeMs: option(
     'e2e-processing-latency-window-time', DURATION, 10 * MINUTE_MS, 'time span that the quantiles describe',

@@ -204,8 +204,6 @@ describe('the checks before the start', () => {
     [['--auth-http-address=a:1'], 'auth-http-address'],
     [['--auth-http-address='], 'auth-http-address'],
     [['--lookupd-tcp-address=a:1'], 'lookupd-tcp-address'],
-    [['--statsd-address=a:1'], 'statsd-address'],
-    [['--e2e-processing-latency-percentile=0.5'], 'e2e-processing-latency-percentile'],
     [['--enable-experiment=foo', '--enable-experiment=topology-aware-consumption'], 'enable-experiment'],
   ])('refuse %j as not supported', (argv, flag) => {
     const stderr = `${REFUSED}--${flag} is not supported by this version\n`;

@@ -75,7 +75,7 @@ export function channel(name: string, fields: Record<string, unknown> = {}): obj
   };
 }
 
-function topic(name: string, channels: readonly object[], fields: Record<string, unknown> = {}): object {
+export function topic(name: string, channels: readonly object[], fields: Record<string, unknown> = {}): object {
   return {
     name, isPaused: false, messageCount: 0, messageBytes: 0, depth: () => 0, backendDepth: () => 0,
     channels: new Map(channels.map((each) => [(each as { name: string }).name, each])), ...fields,
