@@ -8,12 +8,14 @@ import { Broker } from './broker/broker.js';
 import { HttpApi } from './http/api.js';
 import { HttpServer } from './http/server.js';
 import type { Options } from './options.js';
+import { latencyMeterOf } from './stats/latency.js';
+import type { LatencyMeter } from './stats/latency.js';
 import { MemoryMonitor } from './stats/memory.js';
-import { DataDirectory } from './storage/data-directory.js';
-import { lockDirectory } from './storage/dir-lock.js';
 import { LATENCY_OFF, takeSnapshot } from './stats/snapshot.js';
 import { StatsdPusher } from './stats/statsd.js';
 import type { StatsdSample } from './stats/statsd-lines.js';
+import { DataDirectory } from './storage/data-directory.js';
+import { lockDirectory } from './storage/dir-lock.js';
 import type { DirectoryLock } from './storage/dir-lock.js';
 import { NodeFileSystem } from './storage/node-file-system.js';
 import { TcpServer } from './tcp/server.js';
@@ -35,10 +37,10 @@ export class Nsqd {
   readonly #tcp: TcpServer;
   readonly #http: HttpServer | null;
   readonly #memory = new MemoryMonitor();
-  readonly #startTimeMs = Date.now();
-  #lock: DirectoryLock | null = null;
   readonly #latencies: LatencyMeter | null;
   readonly #statsd: StatsdPusher | null;
+  readonly #startTimeMs = Date.now();
+  #lock: DirectoryLock | null = null;
 
   private constructor(options: Options, logger: Logger) {
     this.#options = options;
@@ -51,9 +53,9 @@ export class Nsqd {
     });
     this.#tcp = new TcpServer({ options, logger, broker: this.#broker });
     this.#http = options.httpAddress === '' ? null : this.#newHttpServer();
+    this.#statsd = options.statsdAddress === '' ? null : this.#newStatsdPusher();
   }
 
-    this.#statsd = options.statsdAddress === '' ? null : this.#newStatsdPusher();
   /** Rejects with StartError when it cannot run. */
   static async start(options: Options, logger: Logger = newLogger(options)): Promise<Nsqd> {
     const nsqd = new Nsqd(options, logger);
@@ -83,9 +85,9 @@ export class Nsqd {
     this.#http?.stopListening();
     const isComplete = await this.#broker.stop();
     this.#logger.info('NSQ: stopping subsystems');
+    await this.#statsd?.stop();
     await this.#http?.close();
     this.#memory.stop();
-    await this.#statsd?.stop();
     this.#lock?.release();
     this.#logger.info('NSQ: bye');
     return isComplete;
@@ -100,9 +102,9 @@ export class Nsqd {
     await this.#listen(this.#tcp, this.#options.tcpAddress);
     if (this.#http !== null) await this.#listen(this.#http, this.#options.httpAddress);
     this.#options = withBoundPorts(this.#options, this.tcpPort, this.httpPort);
+    this.#statsd?.start();
   }
 
-    this.#statsd?.start();
   /** DEVIATION: a data path that does not exist is created; stock nsqd refuses to start. */
   #lockDataPath(): void {
     const path = this.#options.dataPath === '' ? '.' : this.#options.dataPath;
@@ -133,8 +135,6 @@ export class Nsqd {
     this.#lock?.release();
   }
 
-  #newHttpServer(): HttpServer {
-    const currentOptions = (): Options => this.#options;
   #newStatsdPusher(): StatsdPusher {
     return new StatsdPusher({
       options: () => this.#options,
@@ -151,6 +151,8 @@ export class Nsqd {
     return { topics: topics ?? [], memory: this.#options.statsdMemStats ? this.#memory.sample() : null };
   }
 
+  #newHttpServer(): HttpServer {
+    const currentOptions = (): Options => this.#options;
     const api = new HttpApi({
       broker: this.#broker,
       get options() {
@@ -158,9 +160,9 @@ export class Nsqd {
       },
       logger: this.#logger,
       memory: this.#memory,
+      latencies: this.#latencies,
       version: NSQD_VERSION,
       versionLine: VERSION_LINE,
-      latencies: this.#latencies,
       startTimeMs: this.#startTimeMs,
       tcpPort: () => this.tcpPort,
       httpPort: () => this.httpPort,
