@@ -66,6 +66,8 @@ async function runCase(benchCase) {
 
 async function runOnce(benchCase, { command, flags }) {
   const directory = mkdtempSync(join(options.directory, 'nsqd-bench-'));
+  const removeDirectory = () => rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
+  process.once('exit', removeDirectory); // when the bench is interrupted
   const dataPath = join(directory, 'data');
   mkdirSync(dataPath);
   const [tcpPort, httpPort] = await freePorts(2);
@@ -80,7 +82,8 @@ async function runOnce(benchCase, { command, flags }) {
     throw error;
   } finally {
     daemon.kill(); // Nothing of its data is wanted any more.
-    rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
+    process.off('exit', removeDirectory);
+    removeDirectory();
   }
 }
 

@@ -16,6 +16,13 @@ const STOP_TIMEOUT_MS = 20_000;
 const PING_INTERVAL_MS = 20;
 const LOG_LINES_SHOWN = 20;
 
+/** No daemon outlives the program that started it, however that program ends. */
+const children = new Set();
+process.once('exit', () => {
+  for (const child of children) child.kill('SIGKILL');
+});
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
+
 export class Daemon {
   #argv;
   #logPath;
@@ -42,6 +49,8 @@ export class Daemon {
     closeSync(log);
     let startError;
     this.#child.once('error', (error) => (startError = error));
+    children.add(this.#child);
+    this.#child.once('exit', () => children.delete(this.#child));
 
     const deadline = Date.now() + START_TIMEOUT_MS;
     while (!(await this.#answersPing())) {

@@ -9,6 +9,7 @@ import { publish } from './publish.mjs';
 
 const JOBS = { publish, consume, paced, latency };
 
+process.once('disconnect', () => process.exit(1)); // the parent is gone
 process.once('message', async (job) => {
   const startJob = await JOBS[job.kind](job, new Reporter());
   process.send({ event: 'ready' });
