@@ -286,6 +286,27 @@ describeAcrossStop(
 );
 
 describe.concurrent('several clean stops', () => {
+  it.skipIf(isStock)('deliver at once what became due while the daemon was down', async ({ expect }) => {
+    await using daemon = await Daemon.start();
+    await create(daemon, 't', 'c');
+    const client = await daemon.subscriber('t', 'c', 1);
+    await daemon.command('/pub?topic=t', 'requeued');
+    const message = await client.nextMessage();
+    client.command('RDY 0');
+    client.requeue(message, 300);
+    await client.expectQuiet();
+    await daemon.command('/pub?topic=t&defer=300', 'published');
+    expect(await daemon.stop()).toEqual({ code: 0, signal: null });
+    const stoppedAtMs = performance.now();
+    await eventually(() => expect(performance.now() - stoppedAtMs).toBeGreaterThan(400));
+    await daemon.restart();
+    using next = await daemon.subscriber('t', 'c', 2);
+    const readyAtMs = performance.now();
+    const messages = await next.nextMessages(2);
+    expect(bodiesOf(messages).toSorted()).toEqual(['published', 'requeued']);
+    for (const { atMs } of messages) expect(atMs - readyAtMs).toBeLessThan(LATE_MS_MAX);
+  });
+
   it('count attempts on', async ({ expect }) => {
     await using daemon = await Daemon.start();
     await daemon.command('/pub?topic=t', 'x');

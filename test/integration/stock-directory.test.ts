@@ -110,7 +110,7 @@ const readableStates: readonly QueueState[] = [
     'metadata with CR LF, plus signs and leading zeros',
     (path, queue) => {
       writeQueue(path, queue, [storedMessages(['a', 'b'])]);
-      writeFileSync(metadataPath(path, queue), '+2\r\n00,0\r\n0,062 rest');
+      writeFileSync(metadataPath(path, queue), '+2\r\n00,0\r\n0,062\nrest');
     },
     ['a', 'b'],
   ],

@@ -5,6 +5,9 @@ import { afterAll, beforeAll, describe, it } from 'vitest';
 
 import { Daemon } from './daemon.js';
 
+/** All scenarios of a table are arranged in one hook; on a busy machine that takes its time. */
+const ARRANGE_MS = 60_000;
+
 /** Arranges something under the topic and returns what must hold afterwards. */
 export interface Scenario {
   readonly name: string;
@@ -35,24 +38,38 @@ export function describeAcrossStop(
       daemon = started;
       await Promise.all(active.map(async (scenario) => checks.set(scenario, await arrange(scenario, started))));
       await end(started);
-    });
+    }, ARRANGE_MS);
     afterAll(async () => daemon?.[Symbol.asyncDispose]());
 
     for (const scenario of scenarios) {
       it.skipIf(scenario.isSkipped === true)(scenario.name, async () => {
         const check = checks.get(scenario);
         if (check === undefined) throw new Error('the scenario was not arranged');
-        await check();
+        await check().catch(async (error: unknown) => {
+          console.error(await describeState(daemon, scenario));
+          throw error;
+        });
       });
     }
   });
 }
 
+function topicOf(scenario: Scenario): string {
+  return scenario.name.replaceAll(/[^a-z0-9]+/gi, '-').slice(0, 50);
+}
+
+/** What the daemon says of the scenario's topic, for the report of a failure. */
+async function describeState(daemon: Daemon | undefined, scenario: Scenario): Promise<string> {
+  const topic = topicOf(scenario);
+  const stats = await daemon?.findTopic(topic).catch((error: unknown) => String(error));
+  const log = daemon?.output.split('\n').filter((line) => line.includes(topic) || /ERROR|WARNING/.test(line));
+  return `${JSON.stringify(stats)}\n${log?.slice(-40).join('\n')}`;
+}
+
 /** A failure to arrange is reported by the scenario's own test. */
 async function arrange(scenario: Scenario, daemon: Daemon): Promise<() => Promise<void>> {
-  const topic = scenario.name.replaceAll(/[^a-z0-9]+/gi, '-').slice(0, 60);
   try {
-    return await scenario.arrange(daemon, topic);
+    return await scenario.arrange(daemon, topicOf(scenario));
   } catch (error) {
     return () => Promise.reject(error);
   }
