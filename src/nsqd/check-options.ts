@@ -75,6 +75,6 @@ function findMissingPart(options: Options, field: OptionField): string | undefin
   const row = OPTION_ROWS.get(field);
   if (row?.notYet === undefined) return undefined;
   const value = options[field];
-  const isOn = row.turnsOn?.(value) ?? JSON.stringify(value) !== JSON.stringify(row.default);
+  const isOn = JSON.stringify(value) !== JSON.stringify(row.default);
   return isOn ? `--${row.flag} is not supported by this version` : undefined;
 }

@@ -20,7 +20,7 @@ export interface Range {
 }
 
 /** What only some rows have. */
-interface Remarks<T> {
+interface Remarks {
   /** Config key, where it is not the flag with `_` for `-`. */
   readonly key?: string;
   /** Values outside end the program at start. Without a range any value is taken, as in stock nsqd. */
@@ -31,11 +31,9 @@ interface Remarks<T> {
   readonly noEffect?: boolean;
   /** The part of nsqd the option belongs to, which does not exist here yet: turning it on ends the program at start. */
   readonly notYet?: string;
-  /** Which values turn on a `notYet` option. Without it: all but the default. */
-  readonly turnsOn?: (value: T) => boolean;
 }
 
-export interface OptionRow<T> extends Remarks<T> {
+export interface OptionRow<T> extends Remarks {
   readonly flag: string;
   readonly key: string;
   readonly type: ValueType<T>;
@@ -48,7 +46,7 @@ function option<T>(
   type: ValueType<T>,
   defaultValue: NoInfer<T>,
   help: string,
-  remarks: Remarks<NoInfer<T>> = {},
+  remarks: Remarks = {},
 ): OptionRow<T> {
   return { flag, key: flag.replaceAll('-', '_'), type, default: defaultValue, help, ...remarks };
 }
@@ -74,7 +72,7 @@ const DEFLATE_LEVELS: Range = { min: 1, max: 9, text: '[1,9]' };
 const NODE_IDS: Range = { min: 0, max: 1023, text: '[0,1024)' };
 
 const LISTENER_HELP = '<host>:<port>, or the path of a unix socket';
-const TOPOLOGY_EXPERIMENT = 'topology-aware-consumption';
+export const TOPOLOGY_EXPERIMENT = 'topology-aware-consumption';
 
 /** Every option, by the name of its field in Options. Durations are in milliseconds and their fields end in Ms. */
 export const OPTION_TABLE = {
@@ -212,7 +210,6 @@ export const OPTION_TABLE = {
   // Experiments
   enableExperiment: option(
     'enable-experiment', STRING_LIST, [], `experimental feature to enable (repeatable): ${TOPOLOGY_EXPERIMENT}`,
-    { notYet: 'topology-aware consumption', turnsOn: (names) => names.includes(TOPOLOGY_EXPERIMENT) },
   ),
 } as const;
 

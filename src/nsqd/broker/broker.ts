@@ -15,6 +15,7 @@ import type { TopicMetadata } from '../storage/metadata-file.js';
 import type { BrokerContext, BrokerOptions, LatencyRecorder } from './context.js';
 import { exportTopic } from './export.js';
 import { Topic } from './topic.js';
+import { topologyOf } from './topology.js';
 import { Turn } from './turn.js';
 
 /** Memory for messages of all topics; beyond it, what is on disk as well is read back when needed. */
@@ -59,6 +60,7 @@ export class Broker {
       alarmClock: this.alarmClock,
       turn: this.turn,
       pool: new ChunkPool(MEMORY_BUDGET_BYTES),
+      topology: topologyOf(options),
       newLatencyRecorder: parts.newLatencyRecorder ?? null,
       readRecord: (chunk: Chunk, position: number) => (chunk.owner as MessageLog).recordAt(chunk, position),
       reportStorageFailure: (what, error) => this.#reportFailure(what, error),

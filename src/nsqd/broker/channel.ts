@@ -23,6 +23,8 @@ import type { DeferredPublish, HeldRecord } from './held-record.js';
 import { InFlightTable, NO_SLOT } from './in-flight-table.js';
 import type { LogCursor } from './log-cursor.js';
 import type { Subscriber } from './subscriber.js';
+import { RANKS } from './topology.js';
+import type { ClientPlace, Standing, Topology } from './topology.js';
 import type { TurnChannel } from './turn.js';
 
 /** A returned message waits for at most this many queued ones, as it would behind stock nsqd's default memory queue. */
@@ -62,6 +64,10 @@ export class Channel implements TurnChannel {
   readonly #deferred = new DeferredHeap();
   readonly #alarm: Alarm;
   #subscribers: Subscriber[] = [];
+  /** Null while consumers are not told apart by where they are. */
+  readonly #topology: Topology | null;
+  /** Of each subscriber; empty without topology. */
+  readonly #standings = new Map<Subscriber, Standing>();
   /** Where the next round over the consumers begins. */
   #turnOf = 0;
   #isPaused = false;
@@ -90,6 +96,7 @@ export class Channel implements TurnChannel {
     this.#context = context;
     this.#depthMax = this.isEphemeral ? context.options.memQueueSize : Infinity;
     this.#cursors = cursors;
+    this.#topology = context.topology ?? null;
     this.#alarm = context.alarmClock.newAlarm((nowMs) => this.#ring(nowMs));
   }
 
@@ -136,14 +143,15 @@ export class Channel implements TurnChannel {
 
   // --- consumers -----------------------------------------------------------------------------------------------------
 
-  /** The text of the refusal, or null. */
-  addSubscriber(subscriber: Subscriber): string | null {
+  /** The text of the refusal, or null. `place` is null for a client that has not said where it is. */
+  addSubscriber(subscriber: Subscriber, place: ClientPlace | null = null): string | null {
     if (this.#isExiting) return 'exiting';
     const { maxChannelConsumers } = this.#context.options;
     if (maxChannelConsumers > 0 && this.#subscribers.length >= maxChannelConsumers) {
       return `consumers for ${this.#topic.name}:${this.name} exceeds limit of ${maxChannelConsumers}`;
     }
     this.#subscribers.push(subscriber);
+    if (this.#topology !== null) this.#standings.set(subscriber, this.#topology.standingOf(place));
     return null;
   }
 
@@ -152,6 +160,7 @@ export class Channel implements TurnChannel {
     const at = this.#subscribers.indexOf(subscriber);
     if (at < 0) return;
     this.#subscribers.splice(at, 1);
+    this.#standings.delete(subscriber);
     if (this.#context.options.requeueOnDisconnect) this.#requeueAllOf(subscriber);
     if (this.#subscribers.length === 0 && !this.#isExiting) this.#topic.lastSubscriberLeft(this);
     this.touch();
@@ -236,7 +245,8 @@ export class Channel implements TurnChannel {
     const ready = this.#readySubscribers();
     if (ready.length === 0) return;
     try {
-      this.#deliverTo(ready);
+      if (this.#topology === null) this.#deliverTo(ready);
+      else this.#deliverByRank(ready);
     } catch (error) {
       this.#context.reportStorageFailure(`CHANNEL(${this.name}): failed to read message from backend`, error);
       this.#alarm.setNoLaterThan(this.#context.clock.monotonicMs() + RETRY_MS);
@@ -254,7 +264,20 @@ export class Channel implements TurnChannel {
     return ready;
   }
 
-  /** Hot path (bench: delivery). One message to each ready consumer in turn until there are no more of either. */
+  /** The nearest consumers get as much as they take; the others share what is left. */
+  #deliverByRank(ready: readonly Subscriber[]): void {
+    for (const rank of RANKS) {
+      const peers = ready.filter((subscriber) => this.#standings.get(subscriber)?.rank === rank);
+      if (peers.length === 0) continue;
+      this.#deliverTo(peers);
+      if (peers.length > 0) return;
+    }
+  }
+
+  /**
+   * Hot path (bench: delivery). One message to each ready consumer in turn until there are no more of either; who takes no
+   * more is removed from the list. The next round begins behind the consumer that was served last.
+   */
   #deliverTo(ready: Subscriber[]): void {
     const nowMs = this.#context.turn.nowMs();
     let at = 0;
@@ -270,7 +293,8 @@ export class Channel implements TurnChannel {
       }
       if (at >= ready.length) at = 0;
     }
-    this.touch();
+    if (last !== null) this.#turnOf = this.#subscribers.indexOf(last) + 1;
+    if (left === 0) this.touch();
   }
 
   /** Hot path (bench: delivery). False when the queue is empty. */
@@ -301,7 +325,7 @@ export class Channel implements TurnChannel {
     reader.position = position + recordBytes(bytes, position);
     reader.index += 1;
     this.#taken += 1;
-    this.globalMessageCount += 1;
+    if (!chunk.isFromDisk) this.#countDelivery(subscriber);
     if (!this.hasChanged) this.#change();
     if (isSampledOut(subscriber.sampleRate)) chunk.letGo();
     else this.#hand(bytes, position, chunk, position, recordAttempts(bytes, position), subscriber, nowMs);
@@ -312,9 +336,21 @@ export class Channel implements TurnChannel {
     const { chunk, position } = record;
     const { bytes, start } = this.#context.readRecord(chunk, position);
     this.#returned.shift();
-    this.globalMessageCount += 1;
+    if (bytes === chunk.bytes) this.#countDelivery(subscriber);
     if (isSampledOut(subscriber.sampleRate)) chunk.letGo();
     else this.#hand(bytes, start, chunk, position, record.attempts, subscriber, nowMs);
+  }
+
+  /** Deliveries from memory only; one that sampling leaves out counts as well (http-api 6.5). */
+  #countDelivery(subscriber: Subscriber): void {
+    if (this.#topology === null) this.globalMessageCount += 1;
+    else this.#countByLocality(this.#standings.get(subscriber)!);
+  }
+
+  #countByLocality({ locality }: Standing): void {
+    if (locality === 'zone') this.zoneLocalMessageCount += 1;
+    else if (locality === 'region') this.regionLocalMessageCount += 1;
+    else this.globalMessageCount += 1;
   }
 
   /** Registers in flight, then delivers: an answer can never come too early (engine.md 8). */

@@ -6,13 +6,15 @@ import type { Clock } from '../../lib/time/clock.js';
 import type { Options } from '../options.js';
 import type { Chunk, ChunkPool } from '../storage/chunk.js';
 import type { DataDirectory } from '../storage/data-directory.js';
+import type { Announcer } from './announcer.js';
+import type { Topology } from './topology.js';
 import type { Turn } from './turn.js';
 
 /** The options topics and channels read. */
 export type BrokerOptions = Pick<
   Options,
   | 'durability' | 'maxBytesPerFile' | 'maxChannelConsumers' | 'maxMsgTimeoutMs' | 'memQueueSize' | 'nodeId'
-  | 'requeueOnDisconnect' | 'syncEvery' | 'syncTimeoutMs'
+  | 'requeueOnDisconnect' | 'syncEvery' | 'syncTimeoutMs' | 'enableExperiment' | 'topologyRegion' | 'topologyZone'
 >;
 
 /** Takes the times from publishing to FIN of one channel's messages (engine.md 17). */
@@ -28,6 +30,8 @@ export interface BrokerContext {
   readonly turn: Turn;
   readonly directory: DataDirectory;
   readonly pool: ChunkPool;
+  /** Null while consumers are not told apart by where they are. */
+  readonly topology: Topology | null;
   /** Null while latencies are not measured. */
   readonly newLatencyRecorder: (() => LatencyRecorder) | null;
   /** One record, wherever it is. Throws StorageError. */
@@ -37,6 +41,8 @@ export interface BrokerContext {
   reportStorageSuccess(): void;
   /** A topic or channel came, went, or changed between paused and running: `nsqd.dat` is to be written this turn. */
   metadataChanged(): void;
+  /** Who is told of topics and channels. */
+  announcer(): Announcer;
   /** The last channel of an ephemeral topic is gone. */
   topicIsOver(topic: { readonly name: string }): void;
 }

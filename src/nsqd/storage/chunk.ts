@@ -46,6 +46,8 @@ export class Chunk {
   held = 0;
   next: Chunk | null = null;
   isDone = false;
+  /** The records in memory were read back from the file: their deliveries are not counted as such (http-api 6.5). */
+  isFromDisk = false;
 
   constructor(owner: ChunkOwner, bytes: Uint8Array | null, firstIndex: number, limit: number) {
     this.owner = owner;

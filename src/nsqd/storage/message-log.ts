@@ -293,6 +293,7 @@ export class MessageLog implements ChunkOwner {
       throw error;
     }
     chunk.bytes = bytes;
+    chunk.isFromDisk = true;
     return bytes;
   }
 

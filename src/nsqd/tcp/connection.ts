@@ -16,6 +16,7 @@ import type { Broker } from '../broker/broker.js';
 import type { AnswerOutcome, Channel } from '../broker/channel.js';
 import type { ClientDescription, Subscriber } from '../broker/subscriber.js';
 import type { Topic } from '../broker/topic.js';
+import type { ClientPlace } from '../broker/topology.js';
 import type { Commit, CommitWaiter, TurnOutput } from '../broker/turn.js';
 import type { Options } from '../options.js';
 import { NEED_MORE } from './body-reader.js';
@@ -107,8 +108,8 @@ export class Connection implements Subscriber, TurnOutput, CommitWaiter {
   #clientId: string;
   #hostname: string;
   #userAgent = '';
-  #topologyRegion = '';
-  #topologyZone = '';
+  /** Null until IDENTIFY. */
+  place: ClientPlace | null = null;
   readonly #publishedCounts = new Map<string, PublishedCount>();
   /** That of the topic published to last. */
   #publishedCount: PublishedCount | null = null;
@@ -372,8 +373,7 @@ export class Connection implements Subscriber, TurnOutput, CommitWaiter {
     this.#clientId = identity.clientId;
     this.#hostname = identity.hostname;
     this.#userAgent = identity.userAgent;
-    this.#topologyRegion = identity.topologyRegion;
-    this.#topologyZone = identity.topologyZone;
+    this.place = { zone: identity.topologyZone, region: identity.topologyRegion };
   }
 
   /** 0 turns heartbeats and deadlines off. The timer starts anew. */
@@ -559,8 +559,8 @@ export class Connection implements Subscriber, TurnOutput, CommitWaiter {
       isDeflate: false,
       isSnappy: false,
       userAgent: this.#userAgent,
-      topologyZone: this.#topologyZone,
-      topologyRegion: this.#topologyRegion,
+      topologyZone: this.place?.zone ?? '',
+      topologyRegion: this.place?.region ?? '',
       isAuthenticated: false,
       authIdentity: '',
       authIdentityUrl: '',

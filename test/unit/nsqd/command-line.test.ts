@@ -204,7 +204,6 @@ describe('the checks before the start', () => {
     [['--auth-http-address=a:1'], 'auth-http-address'],
     [['--auth-http-address='], 'auth-http-address'],
     [['--lookupd-tcp-address=a:1'], 'lookupd-tcp-address'],
-    [['--enable-experiment=foo', '--enable-experiment=topology-aware-consumption'], 'enable-experiment'],
   ])('refuse %j as not supported', (argv, flag) => {
     const stderr = `${REFUSED}--${flag} is not supported by this version\n`;
     expect(resolve(argv)).toEqual({ kind: 'exit', code: 1, stdout: '', stderr });

@@ -20,7 +20,7 @@ export function sub(connection: Connection, params: readonly string[]): void {
   if (!isValidName(topicName)) throw badTopic('SUB', goQuote(topicName));
   if (!isValidName(channelName)) throw badChannel('SUB', goQuote(channelName));
   const channel = connection.broker.getTopic(topicName).getChannel(channelName);
-  const refusal = channel.addSubscriber(connection);
+  const refusal = channel.addSubscriber(connection, connection.place);
   if (refusal !== null) throw subscribeFailed(refusal);
   connection.subscribed(channel);
   connection.respond(OK_FRAME);
