@@ -280,18 +280,20 @@ export class Channel implements TurnChannel {
    */
   #deliverTo(ready: Subscriber[]): void {
     const nowMs = this.#context.turn.nowMs();
+    let last: Subscriber | null = null;
     let at = 0;
-    for (let left = DELIVERIES_PER_TURN_MAX; left > 0; left -= 1) {
+    let left = DELIVERIES_PER_TURN_MAX;
+    for (; left > 0 && ready.length > 0; left -= 1) {
+      if (at >= ready.length) at = 0;
       const subscriber = ready[at]!;
-      if (!this.#deliverNext(subscriber, nowMs)) return;
+      if (!this.#deliverNext(subscriber, nowMs)) break;
+      last = subscriber;
       if (subscriber.isReady()) {
         at += 1;
       } else {
         subscriber.requestFlush();
         ready.splice(at, 1);
-        if (ready.length === 0) return;
       }
-      if (at >= ready.length) at = 0;
     }
     if (last !== null) this.#turnOf = this.#subscribers.indexOf(last) + 1;
     if (left === 0) this.touch();
