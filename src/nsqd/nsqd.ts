@@ -7,6 +7,7 @@ import { SYSTEM_CLOCK } from '../lib/time/clock.js';
 import { Broker } from './broker/broker.js';
 import { HttpApi } from './http/api.js';
 import { HttpServer } from './http/server.js';
+import { Lookup } from './lookup/lookup.js';
 import type { Options } from './options.js';
 import { latencyMeterOf } from './stats/latency.js';
 import type { LatencyMeter } from './stats/latency.js';
@@ -34,6 +35,7 @@ export class Nsqd {
   #options: Options;
   readonly #logger: Logger;
   readonly #broker: Broker;
+  readonly #lookup: Lookup;
   readonly #tcp: TcpServer;
   readonly #http: HttpServer | null;
   readonly #memory = new MemoryMonitor();
@@ -51,6 +53,8 @@ export class Nsqd {
     this.#broker = new Broker({
       options, logger, clock: SYSTEM_CLOCK, directory, version: NSQD_VERSION, newLatencyRecorder,
     });
+    this.#lookup = new Lookup({ logger, clock: SYSTEM_CLOCK, broker: this.#broker });
+    this.#broker.announcer = this.#lookup;
     this.#tcp = new TcpServer({ options, logger, broker: this.#broker });
     this.#http = options.httpAddress === '' ? null : this.#newHttpServer();
     this.#statsd = options.statsdAddress === '' ? null : this.#newStatsdPusher();
@@ -80,11 +84,14 @@ export class Nsqd {
 
   /** The clean stop. False when not everything could be written; what was acknowledged is then still on disk. */
   async stop(): Promise<boolean> {
+    // First, so that no consumer is sent here any more.
+    this.#lookup.close();
     this.#logger.info(`TCP: closing ${this.#tcp.address}`);
     this.#tcp.close();
     this.#http?.stopListening();
     const isComplete = await this.#broker.stop();
     this.#logger.info('NSQ: stopping subsystems');
+    this.#logger.info('LOOKUP: closing');
     await this.#statsd?.stop();
     await this.#http?.close();
     this.#memory.stop();
@@ -102,6 +109,7 @@ export class Nsqd {
     await this.#listen(this.#tcp, this.#options.tcpAddress);
     if (this.#http !== null) await this.#listen(this.#http, this.#options.httpAddress);
     this.#options = withBoundPorts(this.#options, this.tcpPort, this.httpPort);
+    this.#lookup.start(this.#options);
     this.#statsd?.start();
   }
 
@@ -128,6 +136,7 @@ export class Nsqd {
   }
 
   async #abandon(): Promise<void> {
+    this.#lookup.close();
     this.#tcp.close();
     await this.#http?.close();
     this.#broker.alarmClock.stop();
@@ -167,7 +176,7 @@ export class Nsqd {
       tcpPort: () => this.tcpPort,
       httpPort: () => this.httpPort,
       clients: () => this.#tcp.connections(),
-      onLookupdAddresses: () => undefined,
+      onLookupdAddresses: (addresses) => this.#lookup.setAddresses(addresses),
     });
     return new HttpServer(api, this.#logger, { name: 'HTTP', httpsPortInstead: null });
   }

@@ -96,7 +96,6 @@ export const OPTION_TABLE = {
   nsqlookupdTcpAddresses: option('lookupd-tcp-address', STRING_LIST, [], 'nsqlookupd TCP address (repeatable)', {
     key: 'nsqlookupd_tcp_addresses',
     isSettable: true,
-    notYet: 'nsqlookupd registration',
   }),
 
   // Authorization and requests of our own

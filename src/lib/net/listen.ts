@@ -79,7 +79,7 @@ async function bindUnix(server: Server, path: string): Promise<void> {
   return bind(server, { path });
 }
 
-/** DEVIATION: a socket file that a crash left behind is removed; stock nsqd refuses to start until somebody does. */
+/** DEVIATION(stale-socket): a socket file without a server, left by a crash, is removed; stock nsqd refuses to start. */
 async function isLeftOver(path: string): Promise<boolean> {
   if (!lstatSync(path).isSocket()) return false;
   return new Promise((resolve) => {

@@ -6,6 +6,8 @@ export class JsonShapeError extends Error {}
 
 const INT64_MAX = 2n ** 63n - 1n;
 const INT32_MAX = 2n ** 31n - 1n;
+/** Longer ones do not fit, and reading millions of digits takes seconds. */
+const INTEGER_CHARS_MAX = INT64_MAX.toString().length + 1;
 
 export class GoJsonObject {
   /** Value texts by lower-case key. */
@@ -39,6 +41,7 @@ export class GoJsonObject {
     const text = this.#members.get(key);
     if (text === undefined) return 0;
     if (!/^-?\d+$/.test(text)) throw new JsonShapeError(`${key} is not an integer`);
+    if (text.length > INTEGER_CHARS_MAX) throw new JsonShapeError(`${key} is out of range`);
     const value = BigInt(text);
     const max = bits === 32 ? INT32_MAX : INT64_MAX;
     if (value > max || value < -max - 1n) throw new JsonShapeError(`${key} is out of range`);

@@ -12,6 +12,8 @@ import type { DataDirectory } from '../storage/data-directory.js';
 import { MessageLog } from '../storage/message-log.js';
 import { formatMetadata, parseMetadata } from '../storage/metadata-file.js';
 import type { TopicMetadata } from '../storage/metadata-file.js';
+import { NO_ANNOUNCER } from './announcer.js';
+import type { Announcer } from './announcer.js';
 import type { BrokerContext, BrokerOptions, LatencyRecorder } from './context.js';
 import { exportTopic } from './export.js';
 import { Topic } from './topic.js';
@@ -38,6 +40,8 @@ export interface BrokerParts {
 export class Broker {
   readonly turn: Turn;
   readonly alarmClock: AlarmClock;
+  /** Who is told of topics and channels that come and go. */
+  announcer: Announcer = NO_ANNOUNCER;
   readonly #parts: BrokerParts;
   readonly #context: BrokerContext;
   readonly #topics = new Map<string, Topic>();
@@ -68,6 +72,7 @@ export class Broker {
         this.#healthError = null;
       },
       metadataChanged: () => this.#metadataChanged(),
+      announcer: () => this.announcer,
       topicIsOver: (topic) => this.deleteTopic(topic.name),
     };
     this.#metadataAlarm = this.alarmClock.newAlarm(() => this.#metadataChanged());
@@ -103,6 +108,9 @@ export class Broker {
     topic.restore([], false);
     this.#parts.logger.info(`TOPIC(${name}): created`);
     if (!topic.isEphemeral) this.#metadataChanged();
+    this.announcer.created(name, null);
+    const channels = this.announcer.channelsOf(name);
+    if (channels !== null) topic.holdUntil(channels);
     return topic;
   }
 
@@ -114,6 +122,7 @@ export class Broker {
     this.#topics.delete(name);
     topic.delete();
     if (!topic.isEphemeral) this.#metadataChanged();
+    this.announcer.deleted(name, null);
     return true;
   }
 

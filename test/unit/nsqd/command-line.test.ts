@@ -203,7 +203,6 @@ describe('the checks before the start', () => {
     [['--tls-min-version=TLS1.2'], 'tls-min-version'],
     [['--auth-http-address=a:1'], 'auth-http-address'],
     [['--auth-http-address='], 'auth-http-address'],
-    [['--lookupd-tcp-address=a:1'], 'lookupd-tcp-address'],
   ])('refuse %j as not supported', (argv, flag) => {
     const stderr = `${REFUSED}--${flag} is not supported by this version\n`;
     expect(resolve(argv)).toEqual({ kind: 'exit', code: 1, stdout: '', stderr });
@@ -314,14 +313,17 @@ describe('the config file', () => {
     expect(firstLine(resolve(['--log-level=info'], 'log_level = "bad"'))).toBe(`${FATAL}failed parsing log_level bad`);
   });
 
-  it('loads as shipped with NSQ, up to the parts that do not exist yet', () => {
-    const refusal = '--lookupd-tcp-address is not supported by this version';
-    expect(firstLine(resolve([], SAMPLE_CONFIG))).toBe(`${REFUSED}${refusal}`);
-
-    const lists = /(?:nsqlookupd_tcp_addresses|e2e_processing_latency_percentiles) = \[[^\]]*\]/g;
-    expect(resolve([], SAMPLE_CONFIG.replace(lists, ''))).toEqual({
+  it('loads as shipped with NSQ', () => {
+    expect(resolve([], SAMPLE_CONFIG)).toEqual({
       kind: 'run',
-      options: { ...DEFAULTS, maxMsgSize: 1_024_768, maxBodySize: 5_123_840, maxOutputBufferTimeoutMs: 1000 },
+      options: {
+        ...DEFAULTS,
+        nsqlookupdTcpAddresses: ['127.0.0.1:4160'],
+        maxMsgSize: 1_024_768,
+        maxBodySize: 5_123_840,
+        maxOutputBufferTimeoutMs: 1000,
+        e2eProcessingLatencyPercentiles: [1, 0.99, 0.95],
+      },
       warnings: [],
     });
   });

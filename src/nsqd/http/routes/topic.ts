@@ -19,12 +19,15 @@ export const topicRoutes: readonly EndpointRoute[] = [
   logged('POST', '/topic/unpause', (context, exchange) => changePause(context, exchange, (topic) => topic.unpause())),
 ];
 
+/** Answers once the topic has the channels that it shall begin with. */
 function createTopic(context: HttpContext, exchange: Exchange): void {
   const query = readQuery(context, exchange);
   if (query === null) return;
   const name = validTopicArgument(exchange, query, INVALID_TOPIC);
   if (name === null) return;
-  if (createdTopic(context, exchange, name) !== null) sendEmptyWhenOnDisk(context, exchange);
+  const topic = createdTopic(context, exchange, name);
+  if (topic === null) return;
+  exchange.when(topic.opened(), () => sendEmptyWhenOnDisk(context, exchange));
 }
 
 function deleteTopic(context: HttpContext, exchange: Exchange): void {

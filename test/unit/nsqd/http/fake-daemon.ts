@@ -81,6 +81,10 @@ export class FakeTopic {
     return 0;
   }
 
+  opened(): Promise<void> {
+    return Promise.resolve();
+  }
+
   getChannel(name: string): FakeChannel {
     const channel = this.channels.get(name) ?? new FakeChannel(name);
     this.channels.set(name, channel);
