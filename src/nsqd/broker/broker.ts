@@ -104,8 +104,8 @@ export class Broker {
 
   #createTopic(name: string): Topic {
     const topic = new Topic(name, this.#context);
-    this.#topics.set(name, topic);
     topic.restore([], false);
+    this.#topics.set(name, topic);
     this.#parts.logger.info(`TOPIC(${name}): created`);
     if (!topic.isEphemeral) this.#metadataChanged();
     this.announcer.created(name, null);
@@ -173,8 +173,8 @@ export class Broker {
     for (const { name, paused, channels } of this.#loadMetadata()) {
       if (this.#topics.has(name)) continue;
       const topic = new Topic(name, this.#context);
-      this.#topics.set(name, topic);
       topic.restore(channels, paused);
+      this.#topics.set(name, topic);
     }
     logger.info(`NSQ: persisting topic/channel metadata to ${directory.metadataPath()}`);
     this.#metadataIsStale = true;
@@ -223,7 +223,7 @@ export class Broker {
     for (const topic of this.#topics.values()) {
       logger.info(`TOPIC(${topic.name}): closing`);
       topic.stop();
-      isComplete = this.#attempt(`TOPIC(${topic.name}): failed to flush`, () => exportTopic(topic, this.#context)) && isComplete;
+      isComplete = this.#attempt(`TOPIC(${topic.name}): failed to flush`, () => exportTopic(topic, this.#context, this.#parts.linkBytesMin)) && isComplete;
     }
     isComplete = this.#attempt('failed to sync data path', () => directory.fileSystem.syncDirectoryNow(directory.path)) && isComplete;
     this.alarmClock.stop();

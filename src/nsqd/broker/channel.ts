@@ -546,7 +546,7 @@ export class Channel implements TurnChannel {
   dropFinishedQueue(): boolean {
     const own = this.#cursors.length > 1 ? this.#cursors[0]! : null;
     if (own === null || own.available() > 0) return false;
-    own.reader.moveTo(own.limit);
+    own.skipTo(own.limit);
     own.reader.log.trim();
     if (!own.reader.log.isEmpty()) return false;
     own.reader.log.removeReader(own.reader);

@@ -20,7 +20,7 @@ import { recordAttempts, recordBytes } from '../storage/record.js';
 import type { Segment } from '../storage/segment.js';
 import type { ChannelState, HeldState } from '../storage/topic-state.js';
 import type { Channel } from './channel.js';
-import { deferredState } from './checkpoint.js';
+import { deferredState, RecordPlaces } from './checkpoint.js';
 import type { BrokerContext } from './context.js';
 import type { HeldRecord } from './held-record.js';
 import type { LogCursor, Skip } from './log-cursor.js';
@@ -30,12 +30,13 @@ import type { Topic } from './topic.js';
 const LINK_BYTES_MIN = 16 * 1024 * 1024;
 
 /** Writes the queues of a stopped topic and its channels. Throws StorageError; what was there before is then still valid. */
-export function exportTopic(topic: Topic, context: BrokerContext): void {
+export function exportTopic(topic: Topic, context: BrokerContext, linkBytesMin = LINK_BYTES_MIN): void {
   const states: ChannelState[] = [];
   const channels = [...topic.channels.values()].filter((channel) => !channel.isEphemeral);
-  for (const channel of channels) states.push(new ChannelExport(topic, channel, context).run());
+  for (const channel of channels) states.push(new ChannelExport(topic, channel, context).run(linkBytesMin));
   if (topic.isEphemeral) {
     topic.log.discardAll();
+    context.directory.fileSystem.remove(context.directory.queueMetaPath(topic.name));
     return;
   }
   const messages = topic.depth() - topic.backendDepth();
@@ -57,7 +58,7 @@ function exportOwnMessages(topic: Topic, channelStates: readonly ChannelState[],
   const metaText = formatQueueMeta(log.meta(), null);
   const waiting = channelStates.filter(({ held }) => held.length > 0);
   if (deferred.length > 0 || waiting.length > 0) {
-    topic.stateFile.replace({ run: null, metaText, released, deferred, channels: waiting });
+    topic.stateFile.replace({ run: log.run, metaText, released, deferred, channels: waiting });
   }
   fileSystem.replace(context.directory.queueMetaPath(topic.name), metaText, true);
   if (deferred.length === 0 && waiting.length === 0) topic.stateFile.remove();
@@ -72,6 +73,7 @@ class ChannelExport {
   readonly #context: BrokerContext;
   readonly #writer: QueueWriter;
   readonly #own: LogCursor | null;
+  readonly #deferredPlaces: RecordPlaces;
   readonly #held: HeldState[] = [];
   readonly #wallOffsetMs: number;
   /** Deferred messages that lie in files taken over whole, by chunk and position. */
@@ -84,15 +86,17 @@ class ChannelExport {
     this.#directory = context.directory;
     this.#own = channel.cursors.length > 1 ? channel.cursors[0]! : null;
     this.#wallOffsetMs = context.clock.wallMs() - context.clock.monotonicMs();
+    this.#deferredPlaces = new RecordPlaces(channel.deferredRecords());
     const queue = channelQueueName(topic.name, channel.name);
     const firstFile = this.#own?.reader.log.nextFileNumber ?? 0;
     this.#writer = new QueueWriter(this.#directory, queue, firstFile, context.options.maxBytesPerFile);
   }
 
-  run(): ChannelState {
+  run(linkBytesMin: number): ChannelState {
     this.#announce();
-    const isLarge = this.#unreadBytes() >= LINK_BYTES_MIN;
-    if (this.#own !== null && isLarge) this.#keepOwnFiles(this.#own);
+    const isLarge = this.#unreadBytes() >= linkBytesMin;
+    const keepsOwn = this.#own !== null && isLarge && this.#canKeepFiles(this.#own);
+    if (this.#own !== null && keepsOwn) this.#keepOwnFiles(this.#own);
     else if (this.#own !== null) this.#copyUnread(this.#own);
     const cursor = this.#channel.cursors.at(-1)!;
     if (isLarge) this.#linkOrCopyUnread(cursor);
@@ -101,7 +105,8 @@ class ChannelExport {
     for (const record of this.#channel.inFlightRecords()) this.#copyHeld(record);
     for (const record of this.#channel.deferredRecords()) this.#exportDeferred(record);
     const ownMetaText = this.#writer.finish();
-    if (this.#own !== null && !isLarge) this.#own.reader.log.discardAll();
+    if (keepsOwn) this.#own?.reader.log.discardBelow(this.#writer.readPlace[0]);
+    else this.#own?.reader.log.discardAll();
     const place = this.#topic.log.placeOf(this.#topic.released);
     return {
       name: this.#channel.name, cursor: place, ownCursor: this.#writer.readPlace, ownMetaText, skips: [], held: this.#held,
@@ -125,16 +130,26 @@ class ChannelExport {
     return bytes;
   }
 
-  /** The queue's files stay as they are, read on from the cursor. */
+  /** True when stock nsqd can read the queue's files on from the cursor: all there, all whole, nothing to be left out. */
+  #canKeepFiles(own: LogCursor): boolean {
+    const { reader, limit } = own;
+    reader.skipEnds();
+    if (reader.index >= limit.index || this.#hasGap(own, reader.index, limit.index)) return false;
+    let number = reader.chunk!.segment!.number;
+    for (let chunk = reader.chunk; chunk !== null; chunk = chunk.next) {
+      const segment = chunk.segment!;
+      if (segment.number > number + 1 || !isWhole(segment, lastOf(chunk, segment))) return false;
+      number = segment.number;
+    }
+    return number === reader.log.nextFileNumber - 1;
+  }
+
   #keepOwnFiles({ reader, limit }: LogCursor): void {
-    const { log } = reader;
-    if (reader.index >= limit.index) return;
-    this.#writer.keepExisting(log.placeOf(reader), limit.index - reader.index);
+    this.#writer.keepExisting(reader.log.placeOf(reader), limit.index - reader.index);
     for (let chunk = reader.chunk; chunk !== null; chunk = chunk.next) {
       const from = chunk === reader.chunk ? reader.position : 0;
       this.#remember(chunk, chunk.segment!.number, from);
     }
-    log.keepFiles();
   }
 
   #copyUnread(cursor: LogCursor): void {
@@ -143,13 +158,18 @@ class ChannelExport {
 
   /** Copies the records from one place to another but for the skipped ones. */
   #copyRange(cursor: LogCursor, from: LogPosition, to: LogPosition): void {
-    const skips = [...cursor.skips()];
+    const skips = [...cursor.skips()].filter((skip) => skip.to.index > from.index);
+    let nextSkip = 0;
     let { chunk, position, index } = from;
     while (index < to.index) {
-      while (position >= chunk!.length) [chunk, position] = [chunk!.next, 0];
-      const skip: Skip | undefined = skips.find((each) => each.fromIndex <= index && index < each.to.index);
-      if (skip !== undefined) {
+      while (position >= chunk!.length) {
+        cursor.reader.log.evictIfFar(chunk!);
+        [chunk, position] = [chunk!.next, 0];
+      }
+      const skip: Skip | undefined = skips[nextSkip];
+      if (skip !== undefined && skip.fromIndex <= index) {
         ({ chunk, position, index } = skip.to);
+        nextSkip += 1;
         continue;
       }
       const bytes = chunk!.load();
@@ -161,21 +181,31 @@ class ChannelExport {
 
   /** Whole files are linked, the parts of the others copied. */
   #linkOrCopyUnread(cursor: LogCursor): void {
-    const { log } = this.#topic;
-    log.writeOut();
-    let at: LogPosition = { chunk: cursor.reader.chunk, position: cursor.reader.position, index: cursor.reader.index };
-    let isFirst = this.#own === null || this.#own.reader.index >= this.#own.limit.index;
+    this.#topic.log.writeOut();
+    let at: LogPosition = cursor.reader;
     while (at.index < cursor.limit.index) {
+      at = skipEnd(at);
       const segment = at.chunk!.segment!;
-      const next = endOfSegment(at.chunk!, segment);
-      const isWhole = next.index <= cursor.limit.index && !hasGap(cursor, at.index, next.index);
-      const canLink = isWhole && (isFirst || (at.position === 0 && at.chunk!.filePosition === 0));
+      const last = lastOf(at.chunk!, segment);
+      const next = { chunk: last, position: last.length, index: last.firstIndex + last.count };
+      const isStart = at.position === 0 && at.chunk!.filePosition === 0;
+      const canLink =
+        (isStart || this.#writer.isEmpty) && next.index <= cursor.limit.index && isWhole(segment, last) &&
+        !this.#hasGap(cursor, at.index, next.index);
       if (!canLink || !this.#link(at, segment, next.index - at.index)) {
         this.#copyRange(cursor, at, next.index <= cursor.limit.index ? next : cursor.limit);
       }
-      isFirst = false;
       at = next;
     }
+  }
+
+  /** True when something between two places is not to be delivered from there. Deferred messages may stay where they are. */
+  #hasGap(cursor: LogCursor, fromIndex: number, toIndex: number): boolean {
+    for (const { fromIndex: from, from: place, to } of cursor.skips()) {
+      if (from >= toIndex || to.index <= fromIndex) continue;
+      if (to.index - from > 1 || place === null || !this.#deferredPlaces.has(place)) return true;
+    }
+    return false;
   }
 
   #link(at: LogPosition, segment: Segment, records: number): boolean {
@@ -209,18 +239,21 @@ class ChannelExport {
   }
 }
 
-/** The place behind the last record of a file, seen from a chunk in it. */
-function endOfSegment(from: Chunk, segment: Segment): LogPosition {
-  let chunk = from;
-  while (chunk.next !== null && chunk.next.segment === segment) chunk = chunk.next;
-  const index = chunk.firstIndex + chunk.count;
-  return chunk.next === null ? { chunk, position: chunk.length, index } : { chunk: chunk.next, position: 0, index };
+/** The same place, but in the chunk whose record begins there. */
+function skipEnd(at: LogPosition): LogPosition {
+  let { chunk, position } = at;
+  while (position >= chunk!.length) [chunk, position] = [chunk!.next, 0];
+  return { chunk, position, index: at.index };
 }
 
-/** True when something between two places was dropped for this channel; a single deferred message is not. */
-function hasGap(cursor: LogCursor, fromIndex: number, toIndex: number): boolean {
-  for (const { fromIndex: from, to } of cursor.skips()) {
-    if (to.index - from > 1 && from < toIndex && to.index > fromIndex) return true;
-  }
-  return false;
+/** The last chunk of a file, seen from a chunk in it. */
+function lastOf(from: Chunk, segment: Segment): Chunk {
+  let chunk = from;
+  while (chunk.next !== null && chunk.next.segment === segment) chunk = chunk.next;
+  return chunk;
+}
+
+/** True when the file is nothing but records, up to the end of `last`. */
+function isWhole(segment: Segment, last: Chunk): boolean {
+  return segment.damage === null && segment.writtenBytes === last.filePosition + last.length;
 }

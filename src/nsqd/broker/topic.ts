@@ -19,7 +19,7 @@ import type { WritePolicy } from '../storage/message-log.js';
 import { RECORD_OVERHEAD_BYTES, BODY_OFFSET, LENGTH_BYTES, TIMESTAMP_OFFSET, writeInt32 } from '../storage/record.js';
 import type { ChannelMetadata } from '../storage/metadata-file.js';
 import { TopicStateFile } from '../storage/topic-state-file.js';
-import { parseTopicState } from '../storage/topic-state.js';
+import { goesWith, parseTopicState } from '../storage/topic-state.js';
 import type { RestoredState, StateChange } from '../storage/topic-state.js';
 import { Channel } from './channel.js';
 import type { ChannelTopic } from './channel.js';
@@ -45,6 +45,8 @@ export class Topic implements TurnTopic, ChannelTopic {
   #found: RestoredState | null;
   /** Channels whose own queue another nsqd has written since: what is remembered of it does not count. */
   readonly #foreignQueues = new Set<string>();
+  /** Up to where messages are kept as durably as asked for: what may be released. */
+  #kept: LogPosition;
   /** Published with a delay and not released, in log order. */
   #deferred: DeferredPublish[] = [];
   #isPaused = false;
@@ -75,6 +77,8 @@ export class Topic implements TurnTopic, ChannelTopic {
     const { metaText, warnings } = recoverLog(this.log);
     for (const warning of warnings) context.logger.warn(`DISKQUEUE(${name}): ${warning}`);
     this.#found = this.#readState(metaText);
+    if (this.#found !== null) this.log.run = this.#found.run;
+    this.#kept = this.log.end();
     this.released = this.log.addReader(this.#found === null ? null : this.log.seek(...this.#found.released));
     this.stateFile = new TopicStateFile(context.directory, name);
   }
@@ -85,7 +89,7 @@ export class Topic implements TurnTopic, ChannelTopic {
   }
 
   #readState(metaText: string | null): RestoredState | null {
-    const text = this.#context.directory.takeFoundState(this.name);
+    const text = this.#context.directory.foundState(this.name);
     if (text === null) return null;
     const state = parseTopicState(text, metaText);
     if (state === null) this.#context.logger.warn(`TOPIC(${this.name}): its side file does not go with its queue, ignored`);
@@ -221,8 +225,14 @@ export class Topic implements TurnTopic, ChannelTopic {
     return this.#channels.size > 0 && !this.#isPaused && !this.#isHeld;
   }
 
-  /** Gives the channels what lies before `end`, if it may flow. */
+  /** What lies before `end` is kept: gives it to the channels, if it may flow. */
   release(end: LogPosition): void {
+    this.#kept = end;
+    this.#flow();
+  }
+
+  #flow(): void {
+    const end = this.#kept;
     if (!this.#isRunning() || end.index <= this.released.index) return;
     const from = this.released.index;
     const deferred = this.#takeDeferred(end.index);
@@ -248,7 +258,8 @@ export class Topic implements TurnTopic, ChannelTopic {
   getChannel(name: string): Channel {
     const existing = this.#channels.get(name);
     if (existing !== undefined) return existing;
-    const channel = this.addChannel(name, this.log.addReader(this.released));
+    const channel = this.#addChannel(name, this.released);
+    this.#context.directory.queueOpened(channelQueueName(this.name, name));
     this.#context.logger.info(`TOPIC(${this.name}): new channel(${name})`);
     if (!channel.isEphemeral) {
       this.#context.metadataChanged();
@@ -256,7 +267,7 @@ export class Topic implements TurnTopic, ChannelTopic {
     }
     this.#followChannels();
     this.#context.announcer().created(this.name, name);
-    this.release(this.log.end());
+    this.#flow();
     return channel;
   }
 
@@ -285,16 +296,14 @@ export class Topic implements TurnTopic, ChannelTopic {
       }
     }
     this.#isHeld = false;
-    this.release(this.log.end());
+    this.#flow();
   }
 
   /** A channel whose place in the topic's log is known. It reads its own queue first, if one is found. */
-  addChannel(name: string, reader: LogReader): Channel {
-    const cursors = [new LogCursor(reader, this.released)];
-    if (!isEphemeralName(name)) {
-      const own = this.#openOwnQueue(name);
-      if (own !== null) cursors.unshift(own);
-    }
+  #addChannel(name: string, from: LogPosition): Channel {
+    const own = isEphemeralName(name) ? null : this.#openOwnQueue(name);
+    const cursor = new LogCursor(this.log.addReader(from), this.released);
+    const cursors = own === null ? [cursor] : [own, cursor];
     const channel = new Channel(this, name, this.#context, cursors);
     this.#channels.set(name, channel);
     return channel;
@@ -306,8 +315,10 @@ export class Topic implements TurnTopic, ChannelTopic {
     const { metaText, warnings } = recoverLog(log);
     for (const warning of warnings) this.#context.logger.warn(`DISKQUEUE(${queue}): ${warning}`);
     if (log.isEmpty()) return null;
+    this.#continueIds(log);
     const state = this.#found?.channels.find(({ name }) => name === channelName);
-    const isCurrent = state !== undefined && (state.ownMetaText === null || state.ownMetaText === metaText);
+    const isCurrent = state !== undefined && goesWith(this.log.run, state.ownMetaText, metaText);
+    if (isCurrent) log.run = this.log.run;
     if (state !== undefined && !isCurrent) this.#foreignQueues.add(channelName);
     const place = isCurrent ? state.ownCursor : null;
     return new LogCursor(log.addReader(place === null ? null : log.seek(...place)), log.end());
@@ -345,8 +356,16 @@ export class Topic implements TurnTopic, ChannelTopic {
   }
 
   #removeOwnQueue(channelName: string): void {
-    const { directory } = this.#context;
-    directory.fileSystem.remove(directory.queueMetaPath(channelQueueName(this.name, channelName)));
+    this.#removeFile(this.#context.directory.queueMetaPath(channelQueueName(this.name, channelName)));
+  }
+
+  /** Whoever deletes a topic or a channel has deleted it, even if a file stays behind. */
+  #removeFile(path: string): void {
+    try {
+      this.#context.directory.fileSystem.remove(path);
+    } catch (error) {
+      this.#context.reportStorageFailure(`TOPIC(${this.name}): failed to remove a file`, error);
+    }
   }
 
   // --- administration --------------------------------------------------------------------------------------------------------
@@ -361,14 +380,14 @@ export class Topic implements TurnTopic, ChannelTopic {
     this.#isPaused = false;
     this.#context.metadataChanged();
     this.#stateChanged();
-    this.release(this.log.end());
+    this.#flow();
   }
 
   /** Drops what no channel has yet; the channels keep theirs (engine.md 14.1). */
   empty(): void {
-    const end = this.log.end();
+    const end = this.#kept;
     const from = { chunk: this.released.chunk, position: this.released.position, index: this.released.index };
-    if (from.index === end.index) return;
+    if (from.index >= end.index) return;
     this.#deferred = this.#deferred.filter(({ index }) => index >= end.index);
     this.released.moveTo(end);
     for (const channel of this.#channels.values()) channel.skip(from, end);
@@ -382,8 +401,9 @@ export class Topic implements TurnTopic, ChannelTopic {
     this.#checkpointAlarm.cancel();
     this.log.discardAll();
     const { directory } = this.#context;
-    directory.fileSystem.remove(directory.topicStatePath(this.name));
-    directory.fileSystem.remove(directory.queueMetaPath(this.name));
+    this.stateFile.close();
+    this.#removeFile(directory.topicStatePath(this.name));
+    this.#removeFile(directory.queueMetaPath(this.name));
   }
 
   // --- checkpoints -------------------------------------------------------------------------------------------------------------
@@ -419,6 +439,11 @@ export class Topic implements TurnTopic, ChannelTopic {
   checkpoint(): void {
     this.#checkpointAlarm.cancel();
     if (this.#isExiting || this.isEphemeral) return;
+    if (this.log.hasUncommitted) {
+      // Places of messages that may still be taken back must not be remembered.
+      this.#checkpointAlarm.setFor(this.#context.clock.monotonicMs() + 1);
+      return;
+    }
     try {
       for (const channel of this.#channels.values()) {
         channel.hasChanged = false;
@@ -438,11 +463,11 @@ export class Topic implements TurnTopic, ChannelTopic {
   #writeState(): void {
     this.#stateIsUrgent = false;
     this.#changes = [];
+    this.stateFile.replace(topicState(this, this.#context.clock));
     this.log.writeMeta();
     for (const channel of this.#channels.values()) {
       if (channel.cursors.length > 1) channel.cursors[0]!.reader.log.writeMeta();
     }
-    this.stateFile.replace(topicState(this, this.#context.directory.run, this.#context.clock));
   }
 
   /** What this turn deferred goes behind the last snapshot; what changes more than that makes a new one. */
@@ -457,19 +482,26 @@ export class Topic implements TurnTopic, ChannelTopic {
     }
   }
 
+  /** After a crash the state may know of channels that `nsqd.dat` does not: it is written first. */
+  #withFoundChannels(channels: readonly ChannelMetadata[]): readonly ChannelMetadata[] {
+    const found = this.#found?.isOfCrash === true ? this.#found.channels : [];
+    const missing = found.filter((state) => !channels.some(({ name }) => name === state.name));
+    return [...channels, ...missing.map(({ name }) => ({ name, paused: false }))];
+  }
+
   /** Puts the topic into the state its files describe; called once, before anybody uses it. */
   restore(channels: readonly ChannelMetadata[], isPaused: boolean): void {
     const { clock } = this.#context;
     const found = this.#found;
     this.#isPaused = isPaused;
     if (found !== null) this.#deferred = restoreDeferred(this, found, clock);
-    for (const { name, paused } of channels) {
+    for (const { name, paused } of this.#withFoundChannels(channels)) {
       const state = found?.channels.find((each) => each.name === name);
-      const channel = this.addChannel(name, this.log.addReader(state === undefined ? this.released : this.log.seek(...state.cursor)));
+      const channel = this.#addChannel(name, state === undefined ? this.released : this.log.seek(...state.cursor));
       if (paused) channel.pause();
     }
     this.#followChannels();
-    this.release(this.log.end());
+    this.#flow();
     for (const state of found?.channels ?? []) {
       const channel = this.#channels.get(state.name);
       const held = this.#foreignQueues.has(state.name) ? state.held.filter(([queue]) => queue === 1) : state.held;
@@ -486,10 +518,18 @@ export class Topic implements TurnTopic, ChannelTopic {
       // What was released before this start was counted then.
       channel.messageCount = 0;
     }
-    const newest = this.log.newestId();
-    if (newest !== null) this.#ids.continueAfter(newest);
-    this.log.forgetLoaded();
+    this.#continueIds(this.log);
+    this.#context.directory.queueOpened(this.name);
+    for (const name of this.#channels.keys()) this.#context.directory.queueOpened(channelQueueName(this.name, name));
     if (this.#channels.size > 0 || this.depth() > 0) this.#stateChanged();
+  }
+
+  /** New ids are to be greater than those of a former run, even if the wall clock was stepped back since. */
+  #continueIds(log: MessageLog): void {
+    this.#ids.setWallClock(this.#context.turn.wallMs());
+    const newest = log.newestId();
+    if (newest !== null) this.#ids.continueAfter(newest);
+    log.forgetLoaded();
   }
 
   /** Refuses publishes and stops deliveries; what it holds stays for the export of a clean stop. */

@@ -3,7 +3,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { isValidName } from '../../lib/protocol/names.js';
+import { isEphemeralName, isValidName } from '../../lib/protocol/names.js';
 import type { FileSystem } from './file-system.js';
 
 const DATA_FILE = /^(.+)\.diskqueue\.(\d{6,})\.dat$/;
@@ -16,7 +16,7 @@ export class DataDirectory {
   readonly run = randomBytes(6).toString('hex');
   readonly path: string;
   readonly fileSystem: FileSystem;
-  /** Data file numbers found at start, by queue name, rising; entries are taken out as their queue is opened. */
+  /** Data file numbers found at start, by queue name, rising; entries are forgotten once their queue is open. */
   readonly #foundFiles = new Map<string, number[]>();
   readonly #foundQueues = new Set<string>();
   readonly #foundStates = new Set<string>();
@@ -26,10 +26,18 @@ export class DataDirectory {
     this.fileSystem = fileSystem;
   }
 
-  /** Reads the listing, and removes what a failed or interrupted replacement of a file left behind. */
+  /**
+   * Reads the listing, and removes what a crash left behind: files that were to replace others, and what ephemeral topics
+   * had put on disk.
+   */
   scan(): void {
     for (const name of this.fileSystem.list(this.path)) {
       const data = DATA_FILE.exec(name);
+      const queue = data?.[1] ?? META_FILE.exec(name)?.[1];
+      if (queue !== undefined && isEphemeralName(queue)) {
+        this.fileSystem.remove(join(this.path, name));
+        continue;
+      }
       if (data !== null) {
         this.#foundQueues.add(data[1]!);
         const numbers = this.#foundFiles.get(data[1]!);
@@ -47,21 +55,22 @@ export class DataDirectory {
     for (const numbers of this.#foundFiles.values()) numbers.sort((a, b) => a - b);
   }
 
-  /**
-   * The data files found at start for a queue that is opened now, null when the queue had no file at all. A second call
-   * for the same queue gives null.
-   */
-  takeFoundFiles(queue: string): number[] | null {
-    if (!this.#foundQueues.delete(queue)) return null;
-    const numbers = this.#foundFiles.get(queue) ?? [];
-    this.#foundFiles.delete(queue);
-    return numbers;
+  /** The data files found at start for a queue, null when it had no file at all, or was opened since. */
+  foundFiles(queue: string): readonly number[] | null {
+    return this.#foundQueues.has(queue) ? (this.#foundFiles.get(queue) ?? []) : null;
   }
 
-  /** The text of a topic's side file found at start, once. Throws StorageError. */
-  takeFoundState(topic: string): string | null {
-    if (!this.#foundStates.delete(topic)) return null;
+  /** The text of a topic's side file found at start, null when it had none. Throws StorageError. */
+  foundState(topic: string): string | null {
+    if (!this.#foundStates.has(topic)) return null;
     return this.fileSystem.readWhole(this.topicStatePath(topic))?.toString('utf8') ?? null;
+  }
+
+  /** The queue is open, and knows its files from now on. An attempt to open it that failed must not get here. */
+  queueOpened(queue: string): void {
+    this.#foundQueues.delete(queue);
+    this.#foundFiles.delete(queue);
+    this.#foundStates.delete(queue);
   }
 
   /** Topics and their channels as the file names tell them, for a start without usable `nsqd.dat`. */

@@ -37,9 +37,12 @@ export class LogReader implements LogPosition {
     chunk?.removeReader();
   }
 
-  /** Steps over the end of sealed chunks, so that they can go. */
+  /** Steps over the end of sealed chunks, so that they can go; not into a chunk whose commit may still fail. */
   skipEnds(): void {
-    while (this.chunk !== null && this.chunk.next !== null && this.position >= this.chunk.length) this.#step();
+    while (this.chunk !== null && this.chunk.next !== null && this.position >= this.chunk.length) {
+      if (this.chunk === this.log.lastCommitted) return;
+      this.#step();
+    }
   }
 
   /** Moves forward to a later place of the same log. */

@@ -24,26 +24,30 @@ interface ScannedFile {
 
 /** Fills an empty log from the files found for its queue at start. Throws StorageError when reading fails. */
 export function recoverLog(log: MessageLog): RecoveryReport {
-  const fileNumbers = log.directory.takeFoundFiles(log.name);
+  const fileNumbers = log.directory.foundFiles(log.name);
   if (fileNumbers === null) return { metaText: null, warnings: [] };
   const { fileSystem } = log.directory;
   const metaBytes = fileSystem.readWhole(log.directory.queueMetaPath(log.name));
   const metaText = metaBytes === null ? null : metaBytes.toString('latin1');
   const meta = metaText === null ? null : parseQueueMeta(metaText);
+  log.metaText = metaText;
   const warnings: string[] = [];
   if (metaText !== null && meta === null) warnings.push('metadata is unreadable, taking all data files as unread');
   if (meta !== null) log.reserveFileNumber(meta.writeFileNumber);
   for (const number of fileNumbers) {
     const path = log.directory.dataPath(log.name, number);
     if (isConsumed(meta, number)) {
-      fileSystem.remove(path);
+      log.adopt(number, 0, [], null);
       continue;
     }
     const from = meta !== null && number === meta.readFileNumber ? meta.readPosition : 0;
     const file = scanFile(fileSystem, path, from);
     const isTorn = file.stoppedAt !== null && number === fileNumbers.at(-1) && isTornRecord(fileSystem, path, file);
     const damage = file.stoppedAt === null || isTorn ? null : `unreadable from offset ${file.stoppedAt}`;
-    log.adopt(number, file.size, file.runs, damage);
+    if (isTorn) cutTornRecord(fileSystem, path, file.stoppedAt!);
+    const isUnused = number === fileNumbers.at(-1) && from === 0 && file.runs.length === 0 && damage === null;
+    if (isUnused) fileSystem.remove(path); // Its number is taken again, so that no gap is left in the numbering.
+    else log.adopt(number, isTorn ? file.stoppedAt! : file.size, file.runs, damage);
     if (file.stoppedAt !== null) {
       const what = isTorn ? 'ends in a torn record' : 'cannot be read to its end';
       warnings.push(`${path} ${what}: ${file.size - file.stoppedAt} bytes from offset ${file.stoppedAt} left out`);
@@ -67,6 +71,18 @@ function isTornRecord(fileSystem: FileSystem, path: string, file: ScannedFile): 
     fileSystem.read(fd, path, length, 0, LENGTH_BYTES, start);
     const payload = readInt32(length, 0);
     return payload >= HEADER_BYTES && start + LENGTH_BYTES + payload > file.size;
+  } finally {
+    fileSystem.close(fd);
+  }
+}
+
+/** What follows goes to another file, and a whole file must end with a whole record. */
+function cutTornRecord(fileSystem: FileSystem, path: string, size: number): void {
+  const fd = fileSystem.openForWriting(path);
+  try {
+    fileSystem.truncate(fd, path, size);
+  } catch {
+    // It stays readable up to there; another start will find the file damaged and set it aside once it is read.
   } finally {
     fileSystem.close(fd);
   }

@@ -20,6 +20,8 @@ import { formatQueueMeta } from './queue-meta.js';
 import type { QueueMeta } from './queue-meta.js';
 import { LENGTH_BYTES, recordBytes, recordId } from './record.js';
 import { Segment } from './segment.js';
+import { SharedSync } from './shared-sync.js';
+import type { SyncDone } from './shared-sync.js';
 import type { FilePlace } from './topic-state.js';
 
 /**
@@ -49,6 +51,7 @@ interface Mark {
   readonly length: number;
   readonly count: number;
   readonly tailIndex: number;
+  readonly nextFileNumber: number;
 }
 
 export class MessageLog implements ChunkOwner {
@@ -71,7 +74,7 @@ export class MessageLog implements ChunkOwner {
   #firstUnwritten: Chunk | null = null;
   /** The newest chunk, sealed or not: the one the next chunk is linked to. */
   #last: Chunk | null = null;
-  #mark: Mark = { tail: null, last: null, length: 0, count: 0, tailIndex: 0 };
+  #mark: Mark = { tail: null, last: null, length: 0, count: 0, tailIndex: 0, nextFileNumber: 0 };
   /** First chunk begun since the last commit. */
   #firstUncommitted: Chunk | null = null;
   #hasUncommitted = false;
@@ -79,15 +82,20 @@ export class MessageLog implements ChunkOwner {
   #chunkStartedMs = 0;
   /** Set when a file was created: metadata naming it must be written before its first record is acknowledged. */
   metaIsStale = false;
-  /** Set when a file was created, until the directory is synced. */
-  directoryNeedsSync = false;
+  /** The metadata file's text as it is on disk; null when there is none. */
+  metaText: string | null = null;
+  /** The run that the metadata names, and with it the state that goes with it. */
+  run: string;
+  readonly #directorySync: SharedSync;
 
   constructor(name: string, directory: DataDirectory, pool: ChunkPool, settings: MessageLogSettings) {
     this.name = name;
     this.directory = directory;
     this.pool = pool;
     this.policy = settings.policy;
+    this.run = directory.run;
     this.#settings = settings;
+    this.#directorySync = new SharedSync((done) => directory.fileSystem.syncDirectory(directory.path, done));
   }
 
   // --- appending ---------------------------------------------------------------------------------------------------
@@ -137,7 +145,8 @@ export class MessageLog implements ChunkOwner {
   /** Assigns the chunk's place in a file, rolling first when `bytes` would exceed the limit (storage.md 7.2). */
   #place(chunk: Chunk, bytes: number): void {
     const { bytesPerFileMax } = this.#settings;
-    if (this.#segment === null || (this.#segment.size > 0 && this.#segment.size + bytes > bytesPerFileMax)) {
+    const current = this.#segment;
+    if (current === null || current.isSealed || (current.size > 0 && current.size + bytes > bytesPerFileMax)) {
       this.#rollSegment();
     }
     const segment = this.#segment!;
@@ -150,11 +159,11 @@ export class MessageLog implements ChunkOwner {
   #rollSegment(): void {
     const previous = this.#segment;
     if (previous !== null) previous.isSealed = true;
-    this.#segment = new Segment(this.directory, this.name, this.#nextFileNumber, 0);
+    this.#segment = new Segment(this.directory, this.name, this.#nextFileNumber, 0, true);
     this.#nextFileNumber += 1;
     this.#segments.push(this.#segment);
     this.metaIsStale = true;
-    this.directoryNeedsSync = true;
+    this.#directorySync.changed();
     if (previous !== null && previous.liveChunks === 0) this.#discard(previous);
   }
 
@@ -175,7 +184,10 @@ export class MessageLog implements ChunkOwner {
     this.#hasUncommitted = false;
     const before = this.#mark.last;
     const tail = this.tail!;
-    this.#mark = { tail, last: tail, length: tail.length, count: tail.count, tailIndex: this.tailIndex };
+    this.#mark = {
+      tail, last: tail, length: tail.length, count: tail.count, tailIndex: this.tailIndex,
+      nextFileNumber: this.#nextFileNumber,
+    };
     if (this.#firstUncommitted !== null) this.#afterRoll(before, this.#firstUncommitted);
   }
 
@@ -203,7 +215,6 @@ export class MessageLog implements ChunkOwner {
 
   #takeBack(): void {
     const { tail, last, length, count, tailIndex } = this.#mark;
-    for (const reader of this.#readers) if (reader.chunk === this.#firstUncommitted) reader.chunk = tail;
     for (let chunk = this.#firstUncommitted; chunk !== null; chunk = chunk.next) this.#dropUncommitted(chunk);
     this.#firstUncommitted = null;
     if (this.#firstUnwritten?.isDone === true) this.#firstUnwritten = last;
@@ -228,21 +239,33 @@ export class MessageLog implements ChunkOwner {
     if (chunk.segment !== null) chunk.segment.liveChunks -= 1;
   }
 
-  /** After a failed write no file is appended to again: the next record starts a new one. */
+  /**
+   * After a failed write no file is appended to again: the next record starts a new one. Files begun in this turn go, and
+   * their numbers are free again, so that no gap is left in the numbering.
+   */
   #retireSegment(tail: Chunk | null): void {
     this.#live = this.#live.filter((chunk) => !chunk.isDone);
-    const kept = tail?.segment ?? null;
     this.#segment = null;
-    for (const segment of this.#segments) {
-      if (segment.isSealed && segment !== kept) continue;
+    for (const segment of [...this.#segments].reverse()) {
+      const isNew = segment.number >= this.#mark.nextFileNumber;
+      if (segment.isSealed && !isNew && segment !== tail?.segment) continue;
       segment.isSealed = true;
       try {
-        segment.cutBack(segment === kept ? tail!.filePosition + tail!.written : 0);
+        segment.cutBack(this.#committedEnd(segment));
       } catch {
         // The fragment stays behind the last whole record, where recovery recognises a torn tail.
       }
-      if (segment.liveChunks === 0) this.#discard(segment);
+      const isGone = segment.liveChunks === 0 && this.#discard(segment);
+      if (isGone && isNew && segment.number === this.#nextFileNumber - 1) this.#nextFileNumber -= 1;
     }
+  }
+
+  #committedEnd(segment: Segment): number {
+    let end = 0;
+    for (const chunk of this.#live) {
+      if (chunk.segment === segment) end = Math.max(end, chunk.filePosition + chunk.written);
+    }
+    return end;
   }
 
   /** Moves readers that stand at the end of sealed chunks into the new ones, and gives up memory nobody is near. */
@@ -276,6 +299,11 @@ export class MessageLog implements ChunkOwner {
     this.#readers.splice(at, 1);
     for (let chunk = reader.chunk ?? this.#firstUncommitted; chunk !== null; chunk = chunk.next) chunk.removeReader();
     reader.chunk = null;
+  }
+
+  /** The newest committed chunk: readers do not go beyond it, what follows may be taken back. */
+  get lastCommitted(): Chunk | null {
+    return this.#mark.last;
   }
 
   /** The end of what is committed. */
@@ -352,6 +380,7 @@ export class MessageLog implements ChunkOwner {
     if (chunk.bytes !== null) this.pool.release(chunk.bytes);
     chunk.bytes = null;
     if (this.#live[0] === chunk) this.#dropDoneFront();
+    while (this.#firstUnwritten?.isDone === true) this.#firstUnwritten = this.#firstUnwritten.next;
     const { segment } = chunk;
     if (segment === null) return;
     segment.liveChunks -= 1;
@@ -369,9 +398,10 @@ export class MessageLog implements ChunkOwner {
     return this.#live[0] ?? null;
   }
 
-  #discard(segment: Segment): void {
+  /** False when the file could not be removed. */
+  #discard(segment: Segment): boolean {
     this.#segments = this.#segments.filter((each) => each !== segment);
-    segment.discard();
+    return segment.discard();
   }
 
   /**
@@ -384,7 +414,7 @@ export class MessageLog implements ChunkOwner {
     if (this.#readers.some((reader) => reader.index < this.tailIndex)) return;
     tail.limit = 0;
     this.tail = null;
-    this.#mark = { tail: null, last: this.#last, length: 0, count: 0, tailIndex: this.tailIndex };
+    this.#mark = { ...this.#mark, tail: null, last: this.#last, length: 0, count: 0 };
     if (this.#segment !== null) this.#segment.isSealed = true;
     this.#segment?.close();
     this.#segment = null;
@@ -408,10 +438,15 @@ export class MessageLog implements ChunkOwner {
 
   /** Takes over a run of whole records found in a file at start; `damage` says why the file was not read to its end. */
   adopt(fileNumber: number, size: number, runs: readonly RecordRun[], damage: string | null): void {
-    const segment = new Segment(this.directory, this.name, fileNumber, size);
+    this.reserveFileNumber(fileNumber + 1);
+    const segment = new Segment(this.directory, this.name, fileNumber, size, false);
     segment.isSealed = true;
     segment.writtenBytes = size;
     segment.damage = damage;
+    if (runs.length === 0) {
+      segment.discard();
+      return;
+    }
     this.#segments.push(segment);
     for (const run of runs) {
       const chunk = new Chunk(this, null, this.tailIndex, 0);
@@ -424,15 +459,15 @@ export class MessageLog implements ChunkOwner {
       segment.liveChunks += 1;
       this.tailIndex += run.count;
     }
-    this.#nextFileNumber = Math.max(this.#nextFileNumber, fileNumber + 1);
     const { tail } = this;
     const [length, count] = [tail?.length ?? 0, tail?.count ?? 0];
-    this.#mark = { tail, last: tail, length, count, tailIndex: this.tailIndex };
+    this.#mark = { ...this.#mark, tail, last: tail, length, count, tailIndex: this.tailIndex };
   }
 
   /** The number the next file gets at least: files below it are taken, or were. */
   reserveFileNumber(number: number): void {
     this.#nextFileNumber = Math.max(this.#nextFileNumber, number);
+    this.#mark = { ...this.#mark, nextFileNumber: this.#nextFileNumber };
   }
 
   /** The first place at or behind a byte of a file, on a record boundary. Throws StorageError. */
@@ -478,24 +513,25 @@ export class MessageLog implements ChunkOwner {
   // --- syncing and removing ------------------------------------------------------------------------------------------
 
   /** Flushes everything written so far to the medium, directory entries included. */
-  sync(done: (error: StorageError | null) => void): void {
-    const { fileSystem } = this.directory;
-    const files = this.#segments.flatMap((segment) => {
-      const fd = segment.takeUnsynced();
-      return fd === null ? [] : [{ fd, path: segment.path }];
-    });
-    const needsDirectory = this.directoryNeedsSync;
-    this.directoryNeedsSync = false;
-    let left = files.length + (needsDirectory ? 1 : 0);
+  sync(done: SyncDone): void {
+    const segments = this.#segments.filter(({ needsSync }) => needsSync);
+    let left = segments.length + 1;
     let failure: StorageError | null = null;
-    if (left === 0) return done(null);
-    const oneDone = (error: StorageError | null): void => {
+    const oneDone: SyncDone = (error) => {
       failure ??= error;
       left -= 1;
-      if (left === 0) done(failure);
+      if (left > 0) return;
+      if (failure !== null) this.#leaveFailedFile();
+      done(failure);
     };
-    for (const { fd, path } of files) fileSystem.syncData(fd, path, oneDone);
-    if (needsDirectory) fileSystem.syncDirectory(this.directory.path, oneDone);
+    for (const segment of segments) segment.sync(oneDone);
+    this.#directorySync.request(oneDone);
+  }
+
+  /** After a failed flush the next record starts a new chunk, and with it a new file. */
+  #leaveFailedFile(): void {
+    const { tail } = this;
+    if (tail !== null && tail.segment !== null && tail.segment.syncFailure !== null) tail.limit = 0;
   }
 
   syncNow(): void {
@@ -516,9 +552,15 @@ export class MessageLog implements ChunkOwner {
     return this.#nextFileNumber;
   }
 
-  /** Leaves the files to whoever reads the directory next; nothing done to this log removes them any more. */
-  keepFiles(): void {
-    for (const segment of this.#segments) segment.isSealed = false;
+  /**
+   * Removes the files below this number and leaves the others to whoever reads the directory next: nothing done to this log
+   * removes them any more.
+   */
+  discardBelow(fileNumber: number): void {
+    for (const segment of this.#segments) {
+      if (segment.number < fileNumber) segment.discard();
+      else segment.isSealed = false;
+    }
   }
 
   /** Removes all files; the log must not be used any more. */
@@ -531,6 +573,8 @@ export class MessageLog implements ChunkOwner {
     this.#live = [];
     for (const segment of this.#segments) segment.discard();
     this.#segments = [];
+    this.#hasUncommitted = false;
+    this.metaIsStale = false;
   }
 
   // --- metadata ------------------------------------------------------------------------------------------------------
@@ -544,7 +588,7 @@ export class MessageLog implements ChunkOwner {
     }
     const reader = oldest.held > 0 ? null : this.#slowestIn(oldest);
     return {
-      depth: this.#mark.tailIndex - (reader?.index ?? oldest.firstIndex),
+      depth: this.tailIndex - (reader?.index ?? oldest.firstIndex),
       readFileNumber: oldest.segment.number,
       readPosition: oldest.filePosition + (reader?.position ?? 0),
       writeFileNumber,
@@ -554,10 +598,13 @@ export class MessageLog implements ChunkOwner {
 
   /** The metadata as it is on disk while this run goes on. Throws StorageError. */
   writeMeta(): void {
-    const path = this.directory.queueMetaPath(this.name);
-    this.directory.fileSystem.replace(path, formatQueueMeta(this.meta(), this.directory.run), false);
+    const text = formatQueueMeta(this.meta(), this.run);
+    if (text !== this.metaText) {
+      this.directory.fileSystem.replace(this.directory.queueMetaPath(this.name), text, false);
+      this.metaText = text;
+      this.#directorySync.changed();
+    }
     this.metaIsStale = false;
-    this.directoryNeedsSync = true;
   }
 
   #slowestIn(chunk: Chunk): LogReader | null {

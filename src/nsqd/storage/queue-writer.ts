@@ -56,10 +56,17 @@ export class QueueWriter {
    */
   link(path: string, position: number, records: number): boolean {
     this.#roll();
-    if (!this.#directory.fileSystem.link(path, this.#directory.dataPath(this.#queue, this.#fileNumber))) return false;
+    const { fileSystem } = this.#directory;
+    const target = this.#directory.dataPath(this.#queue, this.#fileNumber);
+    fileSystem.remove(target);
+    if (!fileSystem.link(path, target)) return false;
     this.#count([this.#fileNumber, position], records);
     this.#fileNumber += 1;
     return true;
+  }
+
+  get isEmpty(): boolean {
+    return this.#readPlace === null;
   }
 
   /** Number the next linked file gets. */
@@ -99,9 +106,16 @@ export class QueueWriter {
     if (this.#buffered === 0) return;
     const { fileSystem } = this.#directory;
     const path = this.#directory.dataPath(this.#queue, this.#fileNumber);
-    this.#fd ??= fileSystem.openForWriting(path);
+    this.#fd ??= this.#createFile(path);
     fileSystem.write(this.#fd, path, this.#buffer, 0, this.#buffered, this.#fileSize - this.#buffered);
     this.#buffered = 0;
+  }
+
+  /** Whatever has the name is a leftover. It is removed, not truncated: it may be a link to a file others need. */
+  #createFile(path: string): number {
+    const { fileSystem } = this.#directory;
+    fileSystem.remove(path);
+    return fileSystem.openForWriting(path);
   }
 
   #closeFile(): void {

@@ -1,7 +1,10 @@
 // One data file of a log, `<queue>.diskqueue.NNNNNN.dat`: opened when first needed, removed when nothing in it is.
 
 import type { DataDirectory } from './data-directory.js';
+import { StorageError } from './file-system.js';
 import type { FileSystem } from './file-system.js';
+import { SharedSync } from './shared-sync.js';
+import type { SyncDone } from './shared-sync.js';
 
 export class Segment {
   readonly number: number;
@@ -17,21 +20,33 @@ export class Segment {
   isSealed = false;
   /** Set when a part of the file could not be read as records: it is then kept aside instead of removed. */
   damage: string | null = null;
-  /** True between a write and the sync that covers it. */
-  needsSync = false;
+  /** A flush that failed: what it should have covered may be lost, so nothing that follows in this file counts as kept. */
+  syncFailure: StorageError | null = null;
   #fd: number | null = null;
+  /** The file is this log's own creation: whatever has its name before the first write is a leftover. */
+  readonly #isNew: boolean;
+  readonly #sync = new SharedSync((done) => this.#startSync(done));
+  #closesAfterSync = false;
 
-  constructor(directory: DataDirectory, queue: string, number: number, size: number) {
+  constructor(directory: DataDirectory, queue: string, number: number, size: number, isNew: boolean) {
     this.#fileSystem = directory.fileSystem;
     this.number = number;
     this.path = directory.dataPath(queue, number);
     this.size = size;
+    this.#isNew = isNew;
   }
 
   write(bytes: Uint8Array, start: number, length: number, position: number): void {
-    this.#fd ??= this.#fileSystem.openForWriting(this.path);
-    this.needsSync = true;
+    if (this.syncFailure !== null) throw this.syncFailure;
+    this.#fd ??= this.#openForWriting();
+    this.#sync.changed();
     this.#fileSystem.write(this.#fd, this.path, bytes, start, length, position);
+  }
+
+  #openForWriting(): number {
+    // Removed, not truncated: a leftover may be a link to a file that another queue needs.
+    if (this.#isNew && this.writtenBytes === 0) this.#fileSystem.remove(this.path);
+    return this.#fileSystem.openForWriting(this.path);
   }
 
   read(bytes: Uint8Array, start: number, length: number, position: number): number {
@@ -51,28 +66,66 @@ export class Segment {
     if (this.#fd !== null) this.#fileSystem.truncate(this.#fd, this.path, size);
   }
 
-  /** The descriptor to sync, or null when nothing was written since the last sync. */
-  takeUnsynced(): number | null {
-    if (!this.needsSync || this.#fd === null) return null;
-    this.needsSync = false;
-    return this.#fd;
+  get needsSync(): boolean {
+    return this.#sync.isNeeded;
   }
 
+  /** Calls back when what was written is on the medium. */
+  sync(done: SyncDone): void {
+    if (this.syncFailure === null || !this.#sync.isNeeded) return this.#sync.request(done);
+    this.#sync.settle();
+    done(this.syncFailure);
+  }
+
+  #startSync(done: SyncDone): void {
+    if (this.syncFailure !== null) return done(this.syncFailure);
+    this.#fileSystem.syncData(this.#fd!, this.path, (error) => {
+      if (error !== null) this.#syncFailed(error);
+      done(error);
+      if (this.#closesAfterSync && !this.#sync.isRunning) this.close();
+    });
+  }
+
+  /** A flush is never tried again as if it had not failed: the system may have dropped what it could not write. */
+  #syncFailed(error: StorageError): void {
+    this.syncFailure = error;
+    this.isSealed = true;
+  }
+
+  /** Throws StorageError. */
   syncNow(): void {
-    const fd = this.takeUnsynced();
-    if (fd !== null) this.#fileSystem.syncDataNow(fd, this.path);
+    if (!this.#sync.isNeeded || this.#fd === null) return;
+    this.#fileSystem.syncDataNow(this.#fd, this.path);
+    this.#sync.settle();
   }
 
+  /** Closes the file, after the flush of what was written to it. */
   close(): void {
+    this.#closesAfterSync = this.#sync.isNeeded || this.#sync.isRunning;
+    if (!this.#closesAfterSync) this.#closeNow();
+  }
+
+  #closeNow(): void {
     if (this.#fd === null) return;
     this.#fileSystem.close(this.#fd);
     this.#fd = null;
   }
 
-  /** Removes the file; a damaged one is renamed to `.bad`, as nsqd does. */
-  discard(): void {
-    this.close();
-    if (this.damage === null) this.#fileSystem.remove(this.path);
-    else if (this.#fileSystem.size(this.path) !== null) this.#fileSystem.rename(this.path, `${this.path}.bad`);
+  /**
+   * Removes the file; a damaged one is renamed to `.bad`, as nsqd does. False when it could not be: the next start finds it
+   * below the read position, or finds its messages once more. Nobody who finishes a message is to hear of that.
+   */
+  discard(): boolean {
+    if (this.#sync.isRunning) this.#closesAfterSync = true;
+    else this.#closeNow();
+    this.#sync.settle();
+    try {
+      if (this.damage === null) this.#fileSystem.remove(this.path);
+      else if (this.#fileSystem.size(this.path) !== null) this.#fileSystem.rename(this.path, `${this.path}.bad`);
+      return true;
+    } catch (error) {
+      if (error instanceof StorageError) return false;
+      throw error;
+    }
   }
 }

@@ -5,8 +5,9 @@
 //   line 2   a change since then, JSON       (appended with the turn it belongs to; a torn last line is left out)
 //   ...
 //
-// The snapshot goes with the queue's metadata file: it names the run that wrote both, or after a clean stop repeats the
-// metadata's text. When that does not fit, another nsqd has run on the directory and the state is ignored (storage.md 12).
+// The snapshot goes with the queue's metadata file: it names the run that wrote both, or repeats the metadata's text as it
+// was when the snapshot was taken. When neither fits, another nsqd has run on the directory and the state is ignored
+// (storage.md 12). A start that finds a state that fits goes on under the same run, so that neither file is ever ahead.
 // Times are wall-clock milliseconds.
 
 import { runOfQueueMeta } from './queue-meta.js';
@@ -26,7 +27,7 @@ export interface ChannelState {
   readonly cursor: FilePlace;
   /** Where it reads its own queue on; null when it has none. */
   readonly ownCursor: FilePlace | null;
-  /** After a clean stop the text of its own queue's metadata, which the places in `held` belong to. */
+  /** The text of its own queue's metadata, as TopicState.metaText; null when it has no queue of its own. */
   readonly ownMetaText: string | null;
   /** Stretches of the topic's log that are not for this channel. */
   readonly skips: ReadonlyArray<readonly [from: FilePlace, to: FilePlace]>;
@@ -37,9 +38,9 @@ export interface ChannelState {
 export type DeferredState = readonly [file: number, position: number, dueMs: number];
 
 export interface TopicState {
-  /** The run that wrote it; null after a clean stop. */
-  readonly run: string | null;
-  /** After a clean stop the text of the topic's metadata. */
+  /** Named by the metadata while a daemon runs. */
+  readonly run: string;
+  /** The metadata on disk when the state was written; after a clean stop the exact form, which names no run. */
   readonly metaText: string | null;
   /** Up to where the topic's messages were given to its channels. */
   readonly released: FilePlace;
@@ -54,6 +55,8 @@ export type StateChange =
 
 export interface RestoredState extends TopicState {
   readonly changes: readonly StateChange[];
+  /** False after a clean stop: another nsqd may have run since and left the topic's own queue alone. */
+  readonly isOfCrash: boolean;
 }
 
 const VERSION = 1;
@@ -70,13 +73,21 @@ export function formatStateChange(change: StateChange): string {
 export function parseTopicState(text: string, metaText: string | null): RestoredState | null {
   const [first = '', ...rest] = text.split('\n');
   const state = parseLine<TopicState & { readonly version: number }>(first);
-  if (state === null || state.version !== VERSION || metaText === null) return null;
+  if (state === null || state.version !== VERSION) return null;
   if (!Array.isArray(state.deferred) || !Array.isArray(state.channels)) return null;
-  const isCurrent = state.run === null ? state.metaText === metaText : state.run === runOfQueueMeta(metaText);
-  if (!isCurrent) return null;
+  if (!goesWith(state.run, state.metaText, metaText)) return null;
   // The last piece is what follows the last line end: nothing, or a torn line.
   const changes = rest.slice(0, -1).map((line) => parseLine<StateChange>(line));
-  return { ...state, changes: changes.filter((change) => change !== null) };
+  const isOfCrash = metaText === null || runOfQueueMeta(metaText) !== null;
+  return { ...state, changes: changes.filter((change) => change !== null), isOfCrash };
+}
+
+/**
+ * Whether what was remembered with `run` and `rememberedText` is about the queue whose metadata this is. Null stands for no
+ * metadata: the state of a new queue is written before it.
+ */
+export function goesWith(run: string, rememberedText: string | null, metaText: string | null): boolean {
+  return metaText === rememberedText || (metaText !== null && runOfQueueMeta(metaText) === run);
 }
 
 function parseLine<T>(line: string): T | null {

@@ -1,0 +1,353 @@
+// What a broker owes its clients, told apart from how it keeps its promise: which messages are kept, which channel must
+// still deliver which of them, and what may come again after a crash.
+//
+// Certain = must be delivered until it is finished. A crash makes uncertain what was finished since the last checkpoint
+// (it may come again), and what was published without an answer (it may come).
+
+import { isEphemeralName } from '../../src/lib/protocol/names.js';
+import type { Delivery, SimConsumer } from './consumer.js';
+
+/** A broken promise; the simulation stops at the first. */
+export class Violation extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'Violation';
+  }
+}
+
+export interface MessageModel {
+  readonly number: number;
+  readonly body: string;
+  readonly topicName: string;
+  /** Milliseconds since the simulation began; 0 when it was not deferred. */
+  readonly dueMs: number;
+}
+
+/** One message in one channel. */
+export class Entry {
+  readonly message: MessageModel;
+  state: 'waiting' | 'in flight' | 'finished' = 'waiting';
+  isCertain: boolean;
+  /** More than one copy may exist on disk. */
+  mayRepeat = false;
+  /** False when a crash may have given it back to the topic. */
+  isReleaseKnown = true;
+  consumer: SimConsumer | null = null;
+  id: Buffer | null = null;
+  /** Not to be delivered before this time. */
+  notBeforeMs: number;
+  /** The time above is a due time that a restart must know. */
+  isDeferred: boolean;
+  isDuePersisted = false;
+  deliveredMs = 0;
+  attempts = 0;
+  isAttemptsKnown: boolean;
+
+  constructor(message: MessageModel, isCertain: boolean) {
+    this.message = message;
+    this.isCertain = isCertain;
+    this.isAttemptsKnown = isCertain;
+    this.notBeforeMs = isCertain ? message.dueMs : 0;
+    this.isDeferred = this.notBeforeMs > 0;
+  }
+}
+
+export class ChannelModel {
+  readonly name: string;
+  readonly isEphemeral: boolean;
+  readonly entries = new Map<number, Entry>();
+  isPaused = false;
+  /** A restart finds it. */
+  isPersisted = false;
+  /** Deleted, but listed there until they are written again. */
+  isInState = true;
+  isInMetadata = true;
+
+  constructor(name: string) {
+    this.name = name;
+    this.isEphemeral = isEphemeralName(name);
+  }
+
+  unfinished(): Entry[] {
+    return [...this.entries.values()].filter(({ state }) => state !== 'finished');
+  }
+
+  /** True when the number of its messages follows from what was published and finished. */
+  isExact(): boolean {
+    if (this.isEphemeral) return false;
+    return [...this.entries.values()].every((each) => each.isCertain && each.isReleaseKnown && !each.mayRepeat);
+  }
+}
+
+export class TopicModel {
+  readonly name: string;
+  readonly isEphemeral: boolean;
+  readonly channels = new Map<string, ChannelModel>();
+  /** Deleted, but a restart may find them yet. */
+  ghosts: ChannelModel[] = [];
+  /** Kept, and no channel has them. */
+  backlog: MessageModel[] = [];
+  /** May or may not exist, or may come back: numbers. */
+  readonly unknown = new Set<number>();
+  /** Emptied since the last checkpoint. */
+  dropped: MessageModel[] = [];
+  /** Given to channels since the last checkpoint: after a crash they may be the topic's again. */
+  released: MessageModel[] = [];
+  isPaused = false;
+
+  constructor(name: string) {
+    this.name = name;
+    this.isEphemeral = isEphemeralName(name);
+  }
+
+  isRunning(): boolean {
+    return this.channels.size > 0 && !this.isPaused;
+  }
+
+  release(): void {
+    if (!this.isRunning()) return;
+    for (const message of this.backlog) {
+      for (const channel of this.channels.values()) this.#give(channel, message);
+    }
+    this.released.push(...this.backlog);
+    this.backlog = [];
+  }
+
+  #give(channel: ChannelModel, message: MessageModel): void {
+    if (channel.entries.has(message.number)) return;
+    channel.entries.set(message.number, new Entry(message, !channel.isEphemeral && !this.isEphemeral));
+  }
+}
+
+export class Oracle {
+  readonly topics = new Map<string, TopicModel>();
+  ghosts: TopicModel[] = [];
+  readonly messages: MessageModel[] = [];
+  /** While a broker starts, what it writes is only noted: the model does not know yet what the broker found. */
+  isStarting = false;
+  #checkpointedInStart: string[] = [];
+  #isMetadataWrittenInStart = false;
+  /** After a power failure: only what is certain is asked for, anything known may come. */
+  isLoose = false;
+
+  newMessage(topicName: string, bodyBytes: number, dueMs: number): MessageModel {
+    const number = this.messages.length;
+    const message = { number, body: bodyOf(number, bodyBytes), topicName, dueMs };
+    this.messages.push(message);
+    return message;
+  }
+
+  topic(name: string): TopicModel {
+    let topic = this.topics.get(name);
+    if (topic === undefined) {
+      topic = new TopicModel(name);
+      this.topics.set(name, topic);
+    }
+    return topic;
+  }
+
+  channel(topicName: string, channelName: string): ChannelModel {
+    const topic = this.topic(topicName);
+    let channel = topic.channels.get(channelName);
+    if (channel === undefined) {
+      channel = new ChannelModel(channelName);
+      topic.channels.set(channelName, channel);
+      topic.release();
+    }
+    return channel;
+  }
+
+  // --- publishing ------------------------------------------------------------------------------------------------------
+
+  kept(topic: TopicModel, messages: readonly MessageModel[]): void {
+    if (this.topics.get(topic.name) !== topic) return;
+    topic.backlog.push(...messages);
+    topic.release();
+  }
+
+  mayExist(topic: TopicModel, messages: readonly MessageModel[]): void {
+    for (const { number } of messages) topic.unknown.add(number);
+  }
+
+  // --- deliveries --------------------------------------------------------------------------------------------------------
+
+  delivered(consumer: SimConsumer, { id, body, attempts }: Delivery, nowMs: number): Entry | null {
+    const number = Number(/^(\d+)\//.exec(body)?.[1] ?? NaN);
+    const message = this.messages[number];
+    const where = `${consumer.topicName}/${consumer.channelName} at ${nowMs}: message ${number}`;
+    if (message === undefined || message.body !== body) {
+      if (this.isLoose) return null;
+      throw new Violation(`${where} was never published: ${JSON.stringify(body.slice(0, 40))}`);
+    }
+    if (message.topicName !== consumer.topicName) throw new Violation(`${where} belongs to topic ${message.topicName}`);
+    const entry = this.#entryFor(consumer, message, where);
+    this.#checkDelivery(entry, attempts, nowMs, where);
+    entry.state = 'in flight';
+    entry.isCertain = true;
+    entry.isReleaseKnown = true;
+    entry.consumer = consumer;
+    entry.id = Buffer.from(id);
+    entry.attempts = attempts;
+    entry.isAttemptsKnown = true;
+    entry.deliveredMs = nowMs;
+    entry.notBeforeMs = nowMs + consumer.messageTimeoutMs;
+    entry.isDeferred = false;
+    return entry;
+  }
+
+  #entryFor(consumer: SimConsumer, message: MessageModel, where: string): Entry {
+    const topic = this.topics.get(consumer.topicName);
+    const channel = topic?.channels.get(consumer.channelName);
+    if (topic === undefined || channel === undefined) throw new Violation(`${where}: no such channel`);
+    const entry = channel.entries.get(message.number);
+    if (entry !== undefined) return entry;
+    if (!topic.unknown.has(message.number) && !topic.isEphemeral && !this.isLoose) throw new Violation(`${where} is not the channel's, or was finished for good`);
+    const added = new Entry(message, false);
+    // Whoever delivers an uncertain message has one copy of it; another may wait in a file.
+    added.mayRepeat = true;
+    channel.entries.set(message.number, added);
+    return added;
+  }
+
+  #checkDelivery(entry: Entry, attempts: number, nowMs: number, where: string): void {
+    if (attempts < 1) throw new Violation(`${where} with ${attempts} attempts`);
+    if (this.isLoose) return;
+    if (entry.state === 'in flight') throw new Violation(`${where} is in flight already`);
+    if (entry.state === 'finished' && !entry.mayRepeat) throw new Violation(`${where} was finished`);
+    if (nowMs < entry.notBeforeMs && !entry.mayRepeat) throw new Violation(`${where} is early: due at ${entry.notBeforeMs}`);
+    if (entry.isAttemptsKnown && !entry.mayRepeat && attempts !== entry.attempts + 1) {
+      throw new Violation(`${where} is delivered for the ${attempts}. time, not the ${entry.attempts + 1}.`);
+    }
+  }
+
+  // --- what files say ------------------------------------------------------------------------------------------------------
+
+  /** A topic's state was written whole: what was finished is finished for good. */
+  checkpointed(topicName: string): void {
+    if (this.isStarting) {
+      this.#checkpointedInStart.push(topicName);
+      return;
+    }
+    const topic = this.topics.get(topicName);
+    if (topic === undefined) return;
+    topic.dropped = [];
+    topic.released = [];
+    for (const ghost of topic.ghosts) ghost.isInState = false;
+    topic.ghosts = topic.ghosts.filter(({ isInMetadata }) => isInMetadata);
+    for (const channel of topic.channels.values()) {
+      channel.isPersisted = !channel.isEphemeral;
+      for (const [number, { state, mayRepeat }] of channel.entries) {
+        if (state === 'finished' && !mayRepeat) channel.entries.delete(number);
+      }
+    }
+    this.duesWritten(topicName);
+  }
+
+  duesWritten(topicName: string): void {
+    if (this.isStarting) return;
+    for (const channel of this.topics.get(topicName)?.channels.values() ?? []) {
+      for (const entry of channel.entries.values()) entry.isDuePersisted = entry.isDeferred;
+    }
+  }
+
+  metadataWritten(): void {
+    if (this.isStarting) {
+      this.#isMetadataWrittenInStart = true;
+      return;
+    }
+    this.ghosts = [];
+    for (const topic of this.topics.values()) {
+      for (const ghost of topic.ghosts) ghost.isInMetadata = false;
+      topic.ghosts = topic.ghosts.filter(({ isInState }) => isInState);
+      for (const channel of topic.channels.values()) channel.isPersisted = !channel.isEphemeral && !topic.isEphemeral;
+    }
+  }
+
+  /** Now the model and the broker agree on what there is. */
+  started(): void {
+    this.isStarting = false;
+    for (const topicName of this.#checkpointedInStart) this.checkpointed(topicName);
+    if (this.#isMetadataWrittenInStart) this.metadataWritten();
+    this.#checkpointedInStart = [];
+    this.#isMetadataWrittenInStart = false;
+  }
+
+  // --- restarts ------------------------------------------------------------------------------------------------------------
+
+  /** After a complete clean stop. */
+  stopped(): void {
+    for (const topic of this.topics.values()) {
+      this.#forgetEphemeral(topic);
+      for (const channel of topic.channels.values()) {
+        for (const [number, entry] of channel.entries) {
+          if (entry.state === 'finished' && !entry.mayRepeat) channel.entries.delete(number);
+          else if (entry.state === 'in flight') comeBack(entry);
+        }
+      }
+    }
+  }
+
+  /** `keepsAll` false: what was in memory only is gone. `isStopping`: the end of an incomplete clean stop. */
+  crashed(keepsAll: boolean, isStopping: boolean): void {
+    for (const topic of [...this.topics.values(), ...this.ghosts]) {
+      this.#forgetEphemeral(topic);
+      for (const { number } of [...topic.dropped, ...topic.released]) topic.unknown.add(number);
+      for (const { number } of topic.released) {
+        for (const channel of topic.channels.values()) {
+          const entry = channel.entries.get(number);
+          if (entry !== undefined) entry.isReleaseKnown = false;
+        }
+      }
+      topic.dropped = [];
+      topic.released = [];
+      if (!keepsAll) {
+        // What was in memory is lost, and what is in files may have been written long after it was finished.
+        for (const message of this.messages) if (message.topicName === topic.name) topic.unknown.add(message.number);
+        topic.backlog = [];
+      }
+      for (const channel of [...topic.channels.values(), ...topic.ghosts]) {
+        const isSafe = keepsAll && channel.isPersisted;
+        for (const entry of channel.entries.values()) crashEntry(entry, isSafe, isStopping);
+      }
+    }
+  }
+
+  #forgetEphemeral(topic: TopicModel): void {
+    for (const name of [...topic.channels.keys()]) if (isEphemeralName(name)) topic.channels.delete(name);
+    if (!topic.isEphemeral) return;
+    // Its normal channels' messages come back once somebody uses the names again.
+    for (const message of this.messages) if (message.topicName === topic.name) topic.unknown.add(message.number);
+    topic.backlog = [];
+    topic.isPaused = false;
+    topic.channels.clear();
+  }
+
+  /** After the power failed: who knows what of the later changes is on the medium. */
+  powerFailed(): void {
+    this.isLoose = true;
+  }
+}
+
+function comeBack(entry: Entry): void {
+  entry.state = 'waiting';
+  entry.consumer = null;
+  entry.id = null;
+  entry.notBeforeMs = 0;
+  entry.isDeferred = false;
+}
+
+function crashEntry(entry: Entry, isSafe: boolean, isStopping: boolean): void {
+  if (entry.state === 'finished' || !isSafe) entry.isCertain = false;
+  const { isDeferred, isDuePersisted, notBeforeMs } = entry;
+  comeBack(entry);
+  if (isDeferred && isDuePersisted && isSafe && !isStopping) {
+    entry.notBeforeMs = notBeforeMs;
+    entry.isDeferred = true;
+  }
+  entry.isAttemptsKnown = false;
+  if (isStopping) entry.mayRepeat = true;
+}
+
+function bodyOf(number: number, bytes: number): string {
+  return `${number}/`.padEnd(bytes, String.fromCharCode(97 + (number % 26)));
+}

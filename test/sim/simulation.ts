@@ -1,0 +1,855 @@
+// A whole broker on a simulated disk and clock, driven by one seed: publishers, consumers, administration, failing disks,
+// crashes and restarts, with an oracle that knows what must not happen. The same seed gives the same run.
+
+import { Logger, LogLevel } from '../../src/lib/log/logger.js';
+import { isEphemeralName } from '../../src/lib/protocol/names.js';
+import { Broker } from '../../src/nsqd/broker/broker.js';
+import type { Channel } from '../../src/nsqd/broker/channel.js';
+import type { BrokerOptions } from '../../src/nsqd/broker/context.js';
+import type { Topic } from '../../src/nsqd/broker/topic.js';
+import { DEFAULTS } from '../../src/nsqd/options.js';
+import { DataDirectory } from '../../src/nsqd/storage/data-directory.js';
+import { FakeClock } from '../support/fake-clock.js';
+import { Prng } from '../support/prng.js';
+import { CrashError, SimDisk, SimFileSystem } from '../support/sim-file-system.js';
+import type { Operation } from '../support/sim-file-system.js';
+import { checkQueues } from './clean-queues.js';
+import { SimConsumer } from './consumer.js';
+import type { Delivery } from './consumer.js';
+import { ChannelModel, Oracle, Violation } from './oracle.js';
+import type { Entry, MessageModel, TopicModel } from './oracle.js';
+
+const DATA_PATH = '/data';
+const TOPICS = ['a', 'a', 'a', 'b', 'e#ephemeral'];
+const CHANNELS = ['x', 'x', 'y', 'z#ephemeral'];
+const MAX_REQ_TIMEOUT_MS = 10_000;
+const ALL_DUE_MS = 20_000;
+const DRAIN_ROUNDS_MAX = 300;
+
+export interface SimulationSettings {
+  readonly seed: number;
+  readonly steps: number;
+  /** Takes one line per step. */
+  readonly trace?: (line: string) => void;
+}
+
+interface Weighted {
+  readonly weight: number;
+  readonly run: () => void | Promise<void>;
+}
+
+/** Runs one seed to its end. Rejects with Violation. */
+export async function simulate(settings: SimulationSettings): Promise<void> {
+  await new Simulation(settings).run();
+}
+
+class Simulation {
+  readonly #prng: Prng;
+  readonly #steps: number;
+  readonly #trace: (line: string) => void;
+  readonly #clock = new FakeClock();
+  readonly #disk = new SimDisk();
+  readonly #oracle = new Oracle();
+  readonly #options: BrokerOptions;
+  readonly #hasLinks: boolean;
+  readonly #linkBytesMin: number;
+  readonly #withFailures: boolean;
+  readonly #withCrashes: boolean;
+  readonly #withPowerFailures: boolean;
+  readonly #bodyBytesMax: number;
+  readonly #actions: readonly Weighted[];
+  #fileSystem!: SimFileSystem;
+  #broker!: Broker;
+  #consumers: SimConsumer[] = [];
+  #nextConsumerId = 1;
+  #violation: unknown = null;
+  /** Messages of this turn, by topic. */
+  #gathered = new Map<TopicModel, MessageModel[]>();
+  /** Published, the answer is outstanding. */
+  readonly #unanswered = new Set<{ readonly topic: TopicModel; readonly messages: readonly MessageModel[] }>();
+
+  constructor({ seed, steps, trace = () => {} }: SimulationSettings) {
+    const prng = new Prng(seed);
+    this.#prng = prng;
+    this.#steps = steps;
+    this.#trace = trace;
+    const durability = prng.pick(['disk', 'disk', 'disk', 'disk', 'fsync', 'memory'] as const);
+    this.#options = {
+      ...DEFAULTS,
+      durability,
+      maxBytesPerFile: prng.pick([100, 400, 3000, 60_000, 1_000_000]),
+      maxChannelConsumers: 0,
+      maxMsgTimeoutMs: 9000,
+      memQueueSize: prng.pick([0, 1, 5, 30, 10_000]),
+      nodeId: prng.integer(0, 1023),
+      requeueOnDisconnect: prng.next() < 0.5,
+      syncEvery: 2500,
+      syncTimeoutMs: prng.pick([10, 300, 2000]),
+    };
+    this.#hasLinks = prng.next() < 0.8;
+    this.#linkBytesMin = prng.pick([0, 300, 16 * 1024 * 1024]);
+    this.#withFailures = prng.next() < 0.5;
+    this.#withCrashes = prng.next() < 0.7;
+    this.#withPowerFailures = durability === 'fsync' && prng.next() < 0.5;
+    this.#bodyBytesMax = prng.pick([10, 60, 60, 500, 9000]);
+    this.#actions = this.#allActions();
+    const { maxBytesPerFile, memQueueSize, syncTimeoutMs } = this.#options;
+    this.#trace(
+      `${durability} files ${maxBytesPerFile} memory ${memQueueSize} checkpoints ${syncTimeoutMs} bodies ${this.#bodyBytesMax} ` +
+      `links ${this.#hasLinks} from ${this.#linkBytesMin} failures ${this.#withFailures} crashes ${this.#withCrashes}`,
+    );
+  }
+
+  async run(): Promise<void> {
+    try {
+      this.#launch();
+      for (let step = 0; step < this.#steps; step += 1) await this.#step();
+      await this.#drain();
+    } finally {
+      this.#broker.alarmClock.stop();
+    }
+  }
+
+  // --- steps -------------------------------------------------------------------------------------------------------------
+
+  async #step(): Promise<void> {
+    const action = this.#choose(this.#actions);
+    const endsTurn = this.#prng.next() < 0.5;
+    try {
+      await action.run();
+      if (endsTurn && !this.#fileSystem.isDead) this.#endTurn();
+    } catch (error) {
+      if (!(error instanceof CrashError)) throw error;
+    }
+    this.#checkAlive();
+  }
+
+  #choose(actions: readonly Weighted[]): Weighted {
+    let left = this.#prng.next() * actions.reduce((sum, { weight }) => sum + weight, 0);
+    for (const action of actions) {
+      left -= action.weight;
+      if (left < 0) return action;
+    }
+    return actions[0]!;
+  }
+
+  #allActions(): readonly Weighted[] {
+    const crashes = this.#withCrashes ? 1 : 0;
+    const failures = this.#withFailures ? 1 : 0;
+    const power = this.#withPowerFailures ? 1 : 0;
+    return [
+      { weight: 12, run: () => this.#publish(1, 0) },
+      { weight: 6, run: () => this.#publish(this.#prng.integer(2, 12), 0) },
+      { weight: 5, run: () => this.#publish(1, this.#prng.integer(1, 4000)) },
+      { weight: 4, run: () => this.#subscribe() },
+      { weight: 2, run: () => this.#disconnect() },
+      { weight: 6, run: () => this.#ready() },
+      { weight: 14, run: () => this.#finish(1) },
+      { weight: 6, run: () => this.#finish(this.#prng.integer(2, 10)) },
+      { weight: 4, run: () => this.#requeue(0) },
+      { weight: 4, run: () => this.#requeue(this.#prng.integer(1, MAX_REQ_TIMEOUT_MS)) },
+      { weight: 2, run: () => this.#touch() },
+      { weight: 10, run: () => this.#advance(this.#prng.integer(1, 400)) },
+      { weight: 2, run: () => this.#advance(this.#prng.integer(400, 5000)) },
+      { weight: 1, run: () => this.#pauseTopic() },
+      { weight: 1, run: () => this.#pauseChannel() },
+      { weight: 0.6, run: () => this.#emptyTopic() },
+      { weight: 0.6, run: () => this.#emptyChannel() },
+      { weight: 1, run: () => this.#createChannel() },
+      { weight: 0.4, run: () => this.#deleteChannel() },
+      { weight: 0.2, run: () => this.#deleteTopic() },
+      { weight: 3, run: () => this.#checkpoint() },
+      { weight: 1, run: () => this.#stopAndStart() },
+      { weight: crashes, run: () => this.#crash() },
+      { weight: crashes * 2, run: () => this.#crashLater() },
+      { weight: failures * 2, run: () => this.#failOnce() },
+      { weight: failures, run: () => this.#failForAWhile() },
+      { weight: power * 0.7, run: () => this.#powerFailure() },
+      { weight: this.#options.durability === 'fsync' ? 6 : 0, run: () => this.#fileSystem.completeSyncs() },
+    ];
+  }
+
+  // --- publishing ----------------------------------------------------------------------------------------------------------
+
+  #publish(count: number, deferMs: number): void {
+    const topic = this.#getTopic(this.#prng.pick(TOPICS));
+    const model = this.#oracle.topic(topic.name);
+    this.#trace(`publish ${count} to ${topic.name} from ${this.#oracle.messages.length}${deferMs > 0 ? ` in ${deferMs} ms` : ''}`);
+    for (let left = count; left > 0; left -= 1) {
+      const bytes = this.#prng.next() < 0.8 ? this.#prng.integer(1, 40) : this.#prng.integer(1, this.#bodyBytesMax);
+      const message = this.#oracle.newMessage(topic.name, bytes, deferMs > 0 ? this.#clock.nowMs + deferMs : 0);
+      topic.publish(Buffer.from(message.body), deferMs);
+      const gathered = this.#gathered.get(model);
+      if (gathered === undefined) this.#await(topic, model, message);
+      else gathered.push(message);
+    }
+  }
+
+  /** The first publish of a turn to a topic: its answer is that of all. */
+  #await(topic: Topic, model: TopicModel, first: MessageModel): void {
+    const messages = [first];
+    this.#gathered.set(model, messages);
+    const { unanswered, fileSystem } = { unanswered: this.#unanswered, fileSystem: this.#fileSystem };
+    const publish = { topic: model, messages };
+    unanswered.add(publish);
+    const failuresBefore = fileSystem.failed.length;
+    this.#broker.turn.join({
+      settled: (commit) => {
+        if (fileSystem.isDead) return;
+        unanswered.delete(publish);
+        const failure = commit.failures.get(topic);
+        if (failure === undefined) this.#oracle.kept(model, messages);
+        else if (mayBeThere(fileSystem.failed.slice(failuresBefore))) this.#oracle.mayExist(model, messages);
+        this.#trace(`  ${model.name}: ${messages.length} from ${messages[0]!.number} ${failure === undefined ? 'kept' : `refused: ${failure.message}`}`);
+      },
+    });
+  }
+
+  #getTopic(name: string): Topic {
+    this.#oracle.topic(name);
+    return this.#undisturbed(() => this.#broker.getTopic(name));
+  }
+
+  /** Reading the files of a former run is not what fails here: a topic that cannot be opened has no promises to break. */
+  #undisturbed<T>(action: () => T): T {
+    const { failures } = this.#fileSystem;
+    this.#fileSystem.failures = null;
+    try {
+      return action();
+    } finally {
+      this.#fileSystem.failures = failures;
+    }
+  }
+
+  // --- consuming -------------------------------------------------------------------------------------------------------------
+
+  #subscribe(): void {
+    this.#connect(this.#prng.pick(TOPICS), this.#prng.pick(CHANNELS), this.#prng.integer(0, 5), this.#prng.pick([100, 1000, 1000, 5000]));
+  }
+
+  #connect(topicName: string, channelName: string, readyCount: number, timeoutMs: number): void {
+    const topic = this.#getTopic(topicName);
+    this.#oracle.channel(topicName, channelName);
+    const channel = this.#undisturbed(() => topic.getChannel(channelName));
+    const fileSystem = this.#fileSystem;
+    const consumer = new SimConsumer(
+      this.#nextConsumerId, topicName, channelName, timeoutMs,
+      (each, delivery) => {
+        if (!fileSystem.isDead) this.#delivered(each, delivery);
+      },
+      (each) => {
+        if (!fileSystem.isDead) this.#closed(each);
+      },
+    );
+    this.#nextConsumerId += 1;
+    this.#trace(`subscribe ${consumer.id} to ${topicName}/${channelName} RDY ${readyCount} timeout ${timeoutMs}`);
+    if (channel.addSubscriber(consumer) !== null) throw new Violation('a consumer was refused');
+    this.#consumers.push(consumer);
+    consumer.readyCount = readyCount;
+    channel.touch();
+  }
+
+  #delivered(consumer: SimConsumer, delivery: Delivery): void {
+    try {
+      this.#trace(`  ${consumer.id} gets ${delivery.body.split('/')[0]} attempt ${delivery.attempts}`);
+      this.#oracle.delivered(consumer, delivery, this.#clock.nowMs);
+    } catch (error) {
+      // The broker guards itself against exceptions of its parts; the verdict must not get lost there.
+      this.#violation ??= error;
+    }
+  }
+
+  /** The broker closed it: its channel was deleted. */
+  #closed(consumer: SimConsumer): void {
+    this.#consumers = this.#consumers.filter((each) => each !== consumer);
+    this.#channelOf(consumer)?.removeSubscriber(consumer);
+  }
+
+  #disconnect(): void {
+    const consumer = this.#anyConsumer();
+    if (consumer !== null) this.#close(consumer);
+  }
+
+  #close(consumer: SimConsumer): void {
+    this.#trace(`disconnect ${consumer.id}`);
+    consumer.isOpen = false;
+    this.#consumers = this.#consumers.filter((each) => each !== consumer);
+    const channel = this.#channelOf(consumer)!;
+    const model = this.#oracle.channel(consumer.topicName, consumer.channelName);
+    channel.removeSubscriber(consumer);
+    if (this.#options.requeueOnDisconnect) for (const entry of entriesOf(model, consumer)) returned(entry);
+    if (model.isEphemeral && channel.subscribers.length === 0) this.#channelGone(consumer.topicName, consumer.channelName);
+  }
+
+  #ready(): void {
+    const consumer = this.#anyConsumer();
+    if (consumer === null) return;
+    consumer.readyCount = this.#prng.integer(0, 8);
+    this.#trace(`${consumer.id} RDY ${consumer.readyCount}`);
+    this.#channelOf(consumer)!.touch();
+  }
+
+  #finish(count: number): void {
+    for (let left = count; left > 0; left -= 1) {
+      const found = this.#anyInFlight();
+      if (found === null) return;
+      const { consumer, entry } = found;
+      this.#trace(`${consumer.id} FIN ${entry.message.number}`);
+      this.#expectDone(this.#channelOf(consumer)!.finish(consumer, entry.id!, 0), consumer, entry);
+      entry.state = 'finished';
+      entry.consumer = null;
+    }
+  }
+
+  #requeue(delayMs: number): void {
+    const found = this.#anyInFlight();
+    if (found === null) return;
+    const { consumer, entry } = found;
+    this.#trace(`${consumer.id} REQ ${entry.message.number} ${delayMs}`);
+    this.#expectDone(this.#channelOf(consumer)!.requeue(consumer, entry.id!, 0, delayMs), consumer, entry);
+    returned(entry);
+    entry.isDeferred = delayMs > 0;
+    entry.isDuePersisted = false;
+    entry.notBeforeMs = delayMs > 0 ? this.#clock.nowMs + delayMs : 0;
+  }
+
+  #touch(): void {
+    const found = this.#anyInFlight();
+    if (found === null) return;
+    const { consumer, entry } = found;
+    this.#expectDone(this.#channelOf(consumer)!.extend(consumer, entry.id!, 0), consumer, entry);
+    const latestMs = entry.deliveredMs + this.#options.maxMsgTimeoutMs;
+    entry.notBeforeMs = Math.min(this.#clock.nowMs + consumer.messageTimeoutMs, latestMs);
+    this.#trace(`${consumer.id} TOUCH ${entry.message.number} until ${entry.notBeforeMs}`);
+  }
+
+  #expectDone(outcome: string, consumer: SimConsumer, entry: Entry): void {
+    if (outcome === 'done') return;
+    throw new Violation(`answer of ${consumer.id} for message ${entry.message.number}: ${outcome}`);
+  }
+
+  #anyConsumer(): SimConsumer | null {
+    return this.#consumers.length === 0 ? null : this.#prng.pick(this.#consumers);
+  }
+
+  #anyInFlight(): { consumer: SimConsumer; entry: Entry } | null {
+    const consumer = this.#anyConsumer();
+    if (consumer === null) return null;
+    const entries = entriesOf(this.#oracle.channel(consumer.topicName, consumer.channelName), consumer);
+    return entries.length === 0 ? null : { consumer, entry: this.#prng.pick(entries) };
+  }
+
+  #channelOf(consumer: SimConsumer): Channel | undefined {
+    return this.#broker.findTopic(consumer.topicName)?.findChannel(consumer.channelName);
+  }
+
+  // --- administration ----------------------------------------------------------------------------------------------------------
+
+  #pauseTopic(): void {
+    const found = this.#anyTopic();
+    if (found === null) return;
+    const { topic, model } = found;
+    this.#trace(`${topic.isPaused ? 'unpause' : 'pause'} ${topic.name}`);
+    model.isPaused = !topic.isPaused;
+    if (model.isPaused) topic.pause();
+    else topic.unpause();
+    model.release();
+  }
+
+  #pauseChannel(): void {
+    const found = this.#anyChannel();
+    if (found === null) return;
+    const { channel, model, topic } = found;
+    this.#trace(`${channel.isPaused ? 'unpause' : 'pause'} ${topic.name}/${channel.name}`);
+    model.isPaused = !channel.isPaused;
+    if (model.isPaused) channel.pause();
+    else channel.unpause();
+  }
+
+  #emptyTopic(): void {
+    const found = this.#anyTopic();
+    if (found === null) return;
+    const { topic, model } = found;
+    this.#trace(`empty ${topic.name}`);
+    topic.empty();
+    model.dropped.push(...model.backlog);
+    model.backlog = [];
+    for (const channel of model.channels.values()) {
+      for (const entry of channel.entries.values()) if (!entry.isReleaseKnown) entry.isCertain = false;
+    }
+  }
+
+  #emptyChannel(): void {
+    const found = this.#anyChannel();
+    if (found === null) return;
+    const { channel, model, topic } = found;
+    this.#trace(`empty ${topic.name}/${channel.name}`);
+    channel.empty();
+    for (const entry of model.unfinished()) {
+      entry.state = 'finished';
+      entry.consumer = null;
+    }
+  }
+
+  #createChannel(): void {
+    const topic = this.#getTopic(this.#prng.pick(TOPICS));
+    const name = this.#prng.pick(CHANNELS);
+    this.#trace(`create ${topic.name}/${name}`);
+    this.#oracle.channel(topic.name, name);
+    this.#undisturbed(() => topic.getChannel(name));
+  }
+
+  #deleteChannel(): void {
+    const found = this.#anyChannel();
+    if (found === null) return;
+    const { topic, channel } = found;
+    this.#trace(`delete ${topic.name}/${channel.name}`);
+    this.#channelGone(topic.name, channel.name);
+    topic.deleteChannel(channel.name);
+  }
+
+  #deleteTopic(): void {
+    const found = this.#anyTopic();
+    if (found === null) return;
+    const { topic, model } = found;
+    this.#trace(`delete ${topic.name}`);
+    this.#topicGone(model);
+    this.#broker.deleteTopic(topic.name);
+  }
+
+  #channelGone(topicName: string, channelName: string): void {
+    const topic = this.#oracle.topic(topicName);
+    const channel = topic.channels.get(channelName);
+    if (channel === undefined) return;
+    if (!channel.isEphemeral) topic.ghosts.push(channel);
+    topic.channels.delete(channelName);
+    if (topic.isEphemeral && topic.channels.size === 0) this.#topicGone(topic);
+  }
+
+  #topicGone(model: TopicModel): void {
+    this.#oracle.topics.delete(model.name);
+    this.#oracle.ghosts.push(model);
+    this.#gathered.delete(model);
+  }
+
+  #checkpoint(): void {
+    const found = this.#anyTopic();
+    if (found === null) return;
+    this.#trace(`checkpoint ${found.topic.name}`);
+    found.topic.checkpoint();
+  }
+
+  #anyTopic(): { topic: Topic; model: TopicModel } | null {
+    const topics = [...this.#broker.topics.values()];
+    if (topics.length === 0) return null;
+    const topic = this.#prng.pick(topics);
+    return { topic, model: this.#oracle.topic(topic.name) };
+  }
+
+  #anyChannel(): { topic: Topic; channel: Channel; model: ChannelModel } | null {
+    const topic = this.#anyTopic()?.topic;
+    if (topic === undefined || topic.channels.size === 0) return null;
+    const channel = this.#prng.pick([...topic.channels.values()]);
+    return { topic, channel, model: this.#oracle.channel(topic.name, channel.name) };
+  }
+
+  // --- time ------------------------------------------------------------------------------------------------------------------
+
+  #endTurn(): void {
+    this.#gathered = new Map();
+    this.#broker.turn.end();
+    this.#check();
+  }
+
+  #advance(milliseconds: number): void {
+    this.#endTurn();
+    if (this.#fileSystem.isDead) return;
+    this.#clock.advance(milliseconds);
+    this.#trace(`at ${this.#clock.nowMs}`);
+    this.#broker.alarmClock.ringDue();
+    if (this.#fileSystem.isDead) return;
+    for (const topic of this.#oracle.topics.values()) {
+      for (const channel of topic.channels.values()) {
+        for (const entry of channel.entries.values()) {
+          if (entry.state === 'in flight' && entry.notBeforeMs <= this.#clock.nowMs) returned(entry);
+        }
+      }
+    }
+    this.#endTurn();
+  }
+
+  // --- failures ----------------------------------------------------------------------------------------------------------------
+
+  #failOnce(): void {
+    const failure = this.#prng.pick([
+      { code: 'ENOSPC' }, { code: 'EIO' }, { code: 'ESHORT', written: this.#prng.next() }, { code: 'ENOSPC', written: this.#prng.next() },
+    ] as const);
+    const nth = this.#prng.integer(1, 12);
+    this.#trace(`the ${nth}. call from now fails with ${failure.code}`);
+    this.#fileSystem.failNth(nth, failure);
+  }
+
+  #failForAWhile(): void {
+    if (this.#fileSystem.failures !== null) {
+      this.#trace('the disk works again');
+      this.#fileSystem.failures = null;
+      return;
+    }
+    const share = this.#prng.pick([0.1, 0.5, 1]);
+    const of = this.#prng.pick<readonly Operation[]>([['write', 'open'], ['write'], ['rename'], ['truncate', 'write'], ['remove'], ['read'], ['fdatasync', 'fsync']]);
+    this.#trace(`${share * 100} % of ${of.join()} fail`);
+    const prng = new Prng(this.#prng.integer(0, 2 ** 31));
+    this.#fileSystem.failures = (operation) =>
+      of.includes(operation) && prng.next() < share ? { code: 'ENOSPC', written: prng.next() } : null;
+  }
+
+  #crash(): void {
+    this.#trace('crash');
+    this.#fileSystem.die();
+  }
+
+  #crashLater(): void {
+    const operations = this.#prng.integer(1, 25);
+    this.#trace(`crash in ${operations} calls`);
+    this.#fileSystem.crashAt = this.#fileSystem.operations + operations;
+  }
+
+  #powerFailure(): void {
+    this.#trace('power failure');
+    this.#fileSystem.die();
+    this.#oracle.powerFailed();
+    this.#disk.losePower(this.#prng);
+  }
+
+  // --- stop and start ------------------------------------------------------------------------------------------------------------
+
+  /** What a crash in the last step made of things: a new process finds them. */
+  #checkAlive(): void {
+    if (this.#violation !== null) throw this.#violation;
+    if (!this.#fileSystem.isDead) return;
+    this.#trace('dead');
+    this.#died(false);
+    this.#launch();
+  }
+
+  #died(isStopping: boolean): void {
+    this.#broker.alarmClock.stop();
+    for (const { topic, messages } of this.#unanswered) this.#oracle.mayExist(topic, messages);
+    this.#oracle.crashed(this.#options.durability !== 'memory', isStopping);
+    this.#forgetProcess();
+  }
+
+  #forgetProcess(): void {
+    this.#unanswered.clear();
+    this.#gathered = new Map();
+    this.#consumers = [];
+  }
+
+  async #stopAndStart(): Promise<void> {
+    this.#trace('stop');
+    await this.#stop();
+    this.#launch();
+  }
+
+  async #stop(): Promise<boolean> {
+    for (const consumer of [...this.#consumers]) this.#close(consumer);
+    this.#endTurn();
+    for (let round = 0; this.#fileSystem.pendingSyncs > 0 && round < 100; round += 1) this.#fileSystem.completeSyncs();
+    this.#fileSystem.holdsSyncs = false;
+    if (this.#fileSystem.isDead) {
+      this.#died(false);
+      return false;
+    }
+    const failedBefore = this.#fileSystem.failed.length;
+    const isComplete = await this.#broker.stop();
+    if (this.#violation !== null) throw this.#violation;
+    if (this.#fileSystem.isDead || !isComplete) {
+      this.#trace(`stop is incomplete${this.#fileSystem.isDead ? ': dead' : ''}`);
+      if (!this.#fileSystem.isDead && this.#fileSystem.failed.length === failedBefore) throw new Violation('a clean stop failed without a reason');
+      this.#died(true);
+      return false;
+    }
+    this.#broker.alarmClock.stop();
+    this.#oracle.stopped();
+    this.#forgetProcess();
+    if (this.#fileSystem.failed.length === 0 && !this.#oracle.isLoose) this.#checkFiles();
+    return true;
+  }
+
+  /** Starts a process; one that dies in starting, or cannot start for a failing disk, is followed by another. */
+  #launch(): void {
+    this.#oracle.isStarting = true;
+    for (let attempt = 1; ; attempt += 1) {
+      this.#boot(attempt);
+      try {
+        this.#broker.start();
+        this.#gathered = new Map();
+      } catch (error) {
+        if (!(error instanceof CrashError) && this.#fileSystem.failed.length === 0) throw error;
+        this.#fileSystem.die();
+      }
+      if (!this.#fileSystem.isDead) break;
+      this.#trace('dead in starting');
+      this.#broker.alarmClock.stop();
+      this.#oracle.crashed(this.#options.durability !== 'memory', false);
+    }
+    this.#undisturbed(() => this.#compareTopics());
+    this.#check();
+  }
+
+  #boot(attempt: number): void {
+    const fileSystem = new SimFileSystem({ disk: this.#disk, hasLinks: this.#hasLinks, prng: this.#prng });
+    this.#fileSystem = fileSystem;
+    this.#clock.restart(this.#prng.integer(0, 80_000) / 8);
+    fileSystem.holdsSyncs = this.#options.durability === 'fsync';
+    fileSystem.onReplaced = (path) => this.#replaced(path);
+    fileSystem.onWritten = (path) => {
+      if (path.endsWith('.state')) this.#oracle.duesWritten(path.slice(DATA_PATH.length + 1, -'.nsqd-ts.state'.length));
+    };
+    if (attempt < 4 && this.#withCrashes && this.#prng.next() < 0.2) fileSystem.crashAt = this.#prng.integer(1, 30);
+    if (attempt < 4 && this.#withFailures && this.#prng.next() < 0.1) this.#failOnce();
+    this.#broker = new Broker({
+      options: this.#options,
+      logger: new Logger({ prefix: '', level: LogLevel.warn, write: (line) => this.#trace(`  ${line.trimEnd()}`) }),
+      clock: this.#clock,
+      directory: new DataDirectory(DATA_PATH, fileSystem),
+      version: '1.3.0',
+      linkBytesMin: this.#linkBytesMin,
+    });
+    // The simulation ends turns itself.
+    this.#broker.turn.schedule = () => {};
+    this.#trace('start');
+  }
+
+  #replaced(path: string): void {
+    if (path === `${DATA_PATH}/nsqd.dat`) this.#oracle.metadataWritten();
+    if (path.endsWith('.state')) this.#oracle.checkpointed(path.slice(DATA_PATH.length + 1, -'.nsqd-ts.state'.length));
+  }
+
+  /** Topics and channels whose creation or deletion was not on disk may be there or not; the model follows. */
+  #compareTopics(): void {
+    const oracle = this.#oracle;
+    const { ghosts } = oracle;
+    // Publishers come back, and topics whose creation did not reach `nsqd.dat` with them.
+    for (const { name, isEphemeral } of oracle.topics.values()) if (!isEphemeral) this.#broker.getTopic(name);
+    for (const topic of this.#broker.topics.values()) {
+      const ghost = ghosts.filter(({ name }) => name === topic.name);
+      if (!oracle.topics.has(topic.name) && ghost.length === 0 && !oracle.isLoose) throw new Violation(`topic ${topic.name} came from nowhere`);
+      const model = oracle.topic(topic.name);
+      for (const each of ghost) for (const number of allNumbers(each)) model.unknown.add(number);
+      for (const channel of topic.channels.values()) {
+        const earlier = [...ghost.flatMap(({ channels }) => [...channels.values()]), ...model.ghosts].filter(({ name }) => name === channel.name);
+        if (!model.channels.has(channel.name) && earlier.length === 0 && !oracle.isLoose) {
+          throw new Violation(`channel ${topic.name}/${channel.name} came from nowhere`);
+        }
+        // Whatever a channel had that was deleted, or anything of a deleted topic, may be in it.
+        for (const each of earlier) for (const number of each.entries.keys()) model.unknown.add(number);
+        if (!model.channels.has(channel.name)) model.channels.set(channel.name, new ChannelModel(channel.name));
+      }
+      model.ghosts = [];
+    }
+    oracle.ghosts = [];
+    const missing = this.#takeMissing();
+    oracle.started();
+    for (const { model, channels } of missing) this.#recreate(model, channels);
+    this.#endTurn();
+  }
+
+  /** What the model has and the broker has not, taken out of the model: its creation did not reach the disk. */
+  #takeMissing(): { model: TopicModel; channels: ChannelModel[] }[] {
+    const { topics, isLoose } = this.#oracle;
+    return [...topics.values()].map((model) => {
+      const topic = this.#broker.findTopic(model.name);
+      const channels = [...model.channels.values()].filter(({ name }) => topic?.findChannel(name) === undefined);
+      for (const channel of channels) {
+        if (channel.isPersisted && !model.isEphemeral && !isLoose) throw new Violation(`channel ${model.name}/${channel.name} is gone`);
+        model.channels.delete(channel.name);
+      }
+      return { model, channels };
+    });
+  }
+
+  /** Publishers and consumers come back, and with them topics and channels. */
+  #recreate(model: TopicModel, channels: readonly ChannelModel[]): void {
+    if (model.isEphemeral) return;
+    const topic = this.#broker.getTopic(model.name);
+    model.isPaused = topic.isPaused;
+    for (const channel of channels) {
+      model.channels.set(channel.name, channel);
+      topic.getChannel(channel.name);
+    }
+    for (const channel of model.channels.values()) channel.isPaused = topic.findChannel(channel.name)!.isPaused;
+    model.release();
+  }
+
+  // --- checks ----------------------------------------------------------------------------------------------------------------------
+
+  /** After every turn: no broken promise, and the numbers of the broker are those of the model. */
+  #check(): void {
+    if (this.#violation !== null) throw this.#violation;
+    if (this.#fileSystem.isDead || this.#oracle.isLoose) return;
+    for (const model of this.#oracle.topics.values()) {
+      const topic = this.#broker.findTopic(model.name);
+      if (topic === undefined) {
+        if (model.isEphemeral) continue;
+        throw new Violation(`topic ${model.name} is gone`);
+      }
+      if (!model.isEphemeral && model.unknown.size === 0 && this.#unanswered.size === 0 && topic.depth() !== model.backlog.length) {
+        throw new Violation(`topic ${model.name} has depth ${topic.depth()}, not ${model.backlog.length}`);
+      }
+      for (const channel of model.channels.values()) this.#checkChannel(topic, channel, model);
+    }
+  }
+
+  #checkChannel(topic: Topic, model: ChannelModel, topicModel: TopicModel): void {
+    const where = `channel ${topic.name}/${model.name}`;
+    const channel = topic.findChannel(model.name);
+    if (channel === undefined) throw new Violation(`${where} is gone`);
+    channel.checkInvariants();
+    if (topicModel.isEphemeral || model.isEphemeral) return;
+    const total = channel.depth() + channel.inFlightCount + channel.deferredCount;
+    const unfinished = model.unfinished();
+    const inFlight = unfinished.filter(({ state }) => state === 'in flight').length;
+    if (channel.inFlightCount !== inFlight) throw new Violation(`${where}: ${channel.inFlightCount} in flight, not ${inFlight}`);
+    const certain = unfinished.filter(({ isCertain, isReleaseKnown }) => isCertain && isReleaseKnown).length;
+    const isExact = model.isExact() && topicModel.unknown.size === 0;
+    if (total < certain || (isExact && total !== certain)) {
+      throw new Violation(`${where}: depth ${channel.depth()} + in flight ${channel.inFlightCount} + deferred ${channel.deferredCount}, not ${certain}`);
+    }
+  }
+
+  /** The files of a clean stop, as stock nsqd would read them. */
+  #checkFiles(): void {
+    const queues = checkQueues(this.#disk, DATA_PATH, (queue) => this.#isLive(queue));
+    for (const topic of this.#oracle.topics.values()) {
+      if (topic.isEphemeral) continue;
+      if (topic.unknown.size === 0) expectBodies(topic.name, queues.get(topic.name) ?? [], topic.backlog.map(({ body }) => body));
+      for (const channel of topic.channels.values()) {
+        const name = `${topic.name}:${channel.name}`;
+        if (channel.isExact() && topic.unknown.size === 0) {
+          expectBodies(name, queues.get(name) ?? [], channel.unfinished().map(({ message }) => message.body));
+        }
+      }
+    }
+  }
+
+  /** What is left of a deletion that a crash interrupted is nobody's queue. */
+  #isLive(queue: string): boolean {
+    const [topicName, channelName] = queue.split(':') as [string, ...string[]];
+    const topic = this.#oracle.topics.get(topicName);
+    return topic !== undefined && !topic.isEphemeral && (channelName === undefined || topic.channels.has(channelName));
+  }
+
+  // --- the end -----------------------------------------------------------------------------------------------------------------------
+
+  /** Everything owed is delivered once disks and clocks work; then nothing is left. */
+  async #drain(): Promise<void> {
+    this.#trace('drain');
+    this.#fileSystem.failures = null;
+    this.#fileSystem.crashAt = 0;
+    if (this.#prng.next() < 0.5) this.#fileSystem.die();
+    else this.#endTurn();
+    if (this.#fileSystem.isDead) this.#checkAlive();
+    this.#fileSystem.failures = null;
+    this.#fileSystem.crashAt = 0;
+    for (const topic of this.#broker.topics.values()) this.#consumeAll(topic);
+    for (let round = 0; round < DRAIN_ROUNDS_MAX; round += 1) {
+      if (!this.#fileSystem.isDead) this.#fileSystem.completeSyncs();
+      this.#endTurn();
+      this.#finishEverything();
+      this.#advance(round < 20 ? ALL_DUE_MS : 10);
+      if (round > 25 && this.#isDrained()) break;
+    }
+    this.#expectNothingLeft();
+    await this.#expectNothingAfterRestart();
+  }
+
+  #consumeAll(topic: Topic): void {
+    if (topic.channels.size === 0 && !topic.isEphemeral) this.#connect(topic.name, 'x', 0, 1000);
+    if (topic.isPaused) {
+      this.#oracle.topic(topic.name).isPaused = false;
+      topic.unpause();
+      this.#oracle.topic(topic.name).release();
+    }
+    for (const channel of topic.channels.values()) {
+      if (channel.isPaused) channel.unpause();
+      this.#connect(topic.name, channel.name, 1000, 60_000);
+    }
+  }
+
+  #finishEverything(): void {
+    for (const consumer of this.#consumers) {
+      for (const entry of entriesOf(this.#oracle.channel(consumer.topicName, consumer.channelName), consumer)) {
+        this.#expectDone(this.#channelOf(consumer)!.finish(consumer, entry.id!, 0), consumer, entry);
+        entry.state = 'finished';
+        entry.consumer = null;
+      }
+    }
+  }
+
+  #isDrained(): boolean {
+    return [...this.#broker.topics.values()].every((topic) => topic.depth() === 0 && [...topic.channels.values()].every((each) => countOf(each) === 0));
+  }
+
+  #expectNothingLeft(): void {
+    for (const model of this.#oracle.topics.values()) {
+      for (const channel of model.channels.values()) {
+        const lost = channel.unfinished().filter(({ isCertain }) => isCertain).map(({ message }) => message.number);
+        if (lost.length > 0) throw new Violation(`channel ${model.name}/${channel.name} never delivered ${lost.join()}`);
+      }
+    }
+    for (const topic of this.#broker.topics.values()) {
+      for (const channel of topic.channels.values()) {
+        if (countOf(channel) > 0 && !isEphemeralName(channel.name) && !this.#oracle.isLoose) throw new Violation(`channel ${topic.name}/${channel.name} is left with ${countOf(channel)}`);
+      }
+    }
+  }
+
+  async #expectNothingAfterRestart(): Promise<void> {
+    if (!(await this.#stop())) throw new Violation('the last stop failed');
+    this.#launchUndisturbed();
+    for (const topic of this.#broker.topics.values()) {
+      if (this.#oracle.isLoose) continue;
+      if (topic.depth() > 0 && !topic.isEphemeral) throw new Violation(`topic ${topic.name} has ${topic.depth()} after a restart`);
+      for (const channel of topic.channels.values()) {
+        if (countOf(channel) > 0) throw new Violation(`channel ${topic.name}/${channel.name} has ${countOf(channel)} after a restart`);
+      }
+    }
+  }
+
+  #launchUndisturbed(): void {
+    this.#boot(Infinity);
+    this.#broker.start();
+  }
+}
+
+function countOf(channel: Channel): number {
+  return channel.depth() + channel.inFlightCount + channel.deferredCount;
+}
+
+function entriesOf(model: ChannelModel, consumer: SimConsumer): Entry[] {
+  return [...model.entries.values()].filter((entry) => entry.state === 'in flight' && entry.consumer === consumer);
+}
+
+function returned(entry: Entry): void {
+  entry.state = 'waiting';
+  entry.consumer = null;
+  entry.notBeforeMs = 0;
+  entry.isDeferred = false;
+}
+
+function allNumbers(topic: TopicModel): number[] {
+  const channels = [...topic.channels.values(), ...topic.ghosts];
+  return [...topic.backlog.map(({ number }) => number), ...topic.unknown, ...channels.flatMap(({ entries }) => [...entries.keys()])];
+}
+
+/** A refused publish leaves nothing behind, unless the disk failed in taking it back too. */
+function mayBeThere(failed: readonly { readonly operation: Operation }[]): boolean {
+  return failed.some(({ operation }) => operation === 'truncate' || operation === 'remove' || operation === 'fdatasync' || operation === 'fsync');
+}
+
+function expectBodies(queue: string, found: readonly string[], expected: readonly string[]): void {
+  const left = [...found].sort().map((body) => body.slice(0, 8)).join();
+  const right = [...expected].sort().map((body) => body.slice(0, 8)).join();
+  if (left !== right) throw new Violation(`queue ${queue} holds ${left}, not ${right}`);
+}
