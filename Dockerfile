@@ -22,13 +22,14 @@ COPY bin ./bin
 COPY --from=build /app/dist ./dist
 USER nsqd
 VOLUME /data
-# The data directory stays /data when other arguments replace the default ones: without --data-path it is this directory.
+# The data directory stays /data when other arguments replace the default ones: without
+# --data-path it is this directory.
 WORKDIR /data
 # 4150: clients; 4151: HTTP API, metrics and health.
 EXPOSE 4150 4151
 # Asks the default HTTP address; override it when --http-address says another.
-HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 \
-  CMD ["node", "-e", "fetch('http://127.0.0.1:4151/ping').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
+HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 CMD ["node", "-e", \
+  "fetch('http://127.0.0.1:4151/ping').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
 # The exec form makes the daemon process 1, so that it gets the SIGTERM of a stopping container.
 ENTRYPOINT ["node", "/app/bin/nsqd-ts.js"]
 CMD ["--data-path=/data"]

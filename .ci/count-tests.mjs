@@ -1,5 +1,5 @@
-// Prints `<passed> <failed>` for a report of vitest's json reporter. A test file that failed without a failed test, because
-// it could not be loaded, counts as one failure.
+// Prints `<passed> <failed>` for a report of vitest's json reporter. A test file that failed without a failed test,
+// because it could not be loaded, counts as one failure.
 
 import { readFileSync } from 'node:fs';
 

@@ -1,5 +1,6 @@
-// Entry of `npm run test:conformance`: replays recorded sessions of stock nsqd against the daemon. The sessions and their
-// harness are kept outside this repository; arguments are passed on to it (for instance --area, --case, --verbose).
+// Entry of `npm run test:conformance`: replays recorded conversations with stock nsqd against the daemon. They and
+// their harness are kept outside this repository; arguments are passed on to it (for instance --area, --case,
+// --verbose).
 //
 //   NSQ_CONFORMANCE_DIR   the harness (default: ../shared/conformance beside the project)
 //   NSQD_CMD              daemon command, split on spaces (default: node bin/nsqd-ts.js)

@@ -1,5 +1,5 @@
-// One run of one case against one freshly started daemon: what a case needs to prepare topics, to drive load processes, and
-// to check that the daemon really did what the load generator counted.
+// One run of one case against one freshly started daemon: what a case needs to prepare topics, to drive load
+// processes, and to check that the daemon really did what the load generator counted.
 
 import { fork } from 'node:child_process';
 import { join } from 'node:path';
@@ -24,9 +24,9 @@ export class BenchRun {
   }
 
   /**
-   * Runs the jobs at once, each in a process of its own: all are ready before the first starts, and they start in order.
-   * Returns their results, each with the CPU time the daemon used in the job's measured part. How many cores were busy with
-   * something else is kept as `othersCores`.
+   * Runs the jobs at once, each in a process of its own: all are ready before the first starts, and they start in
+   * order. Returns their results, each with the CPU time the daemon used in the job's measured part. How many cores
+   * were busy with something else is kept as `othersCores`.
    */
   async load(...jobs) {
     const workers = jobs.map((job) => new Worker({ address: this.#daemon.tcpAddress, ...job }, this.#daemon.pid));

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 
 import { BenchRun, WARMUP_MS } from './bench-run.mjs';
 
+const CANNED_DAEMON = join(import.meta.dirname, 'load', 'canned-daemon.mjs');
 const MEASURE_MS = 1500;
 const BODY_BYTES = 200;
 const PUB_BYTES = 'PUB bench\n'.length + 4 + BODY_BYTES;
@@ -26,14 +27,14 @@ const CEILINGS = [
 ];
 
 for (const [name, commandBytes, job] of CEILINGS) {
-  const canned = spawn(process.execPath, [join(import.meta.dirname, 'load', 'canned-daemon.mjs'), String(commandBytes)]);
+  const canned = spawn(process.execPath, [CANNED_DAEMON, String(commandBytes)]);
   try {
     const [port] = await once(canned.stdout, 'data');
     const daemon = { tcpAddress: `127.0.0.1:${String(port).trim()}`, pid: canned.pid };
     const [{ messages, seconds, loadCpuShare, cpuSeconds }] = await new BenchRun(daemon, MEASURE_MS).load(job);
-    const rate = Math.round(messages / seconds).toLocaleString('en');
-    const cannedShare = ((cpuSeconds / seconds) * 100).toFixed(0);
-    console.log(`${name.padEnd(14)} ${rate.padStart(12)} msg/s, load CPU ${(loadCpuShare * 100).toFixed(0)} %, canned ${cannedShare} %`);
+    const rate = Math.round(messages / seconds).toLocaleString('en').padStart(12);
+    const [load, standIn] = [loadCpuShare, cpuSeconds / seconds].map((share) => `${(share * 100).toFixed(0)} %`);
+    console.log(`${name.padEnd(14)} ${rate} msg/s, load CPU ${load}, stand-in ${standIn}`);
   } finally {
     canned.kill();
   }

@@ -27,7 +27,8 @@ export function figuresOf(result, { peakRssMb, othersCores }) {
 export function runLine({ perSecond, cpuUsPerMessage, loadCpuShare, othersCores }) {
   const percent = (share) => `${(share * 100).toFixed(0)} %`;
   const rate = `${Math.round(perSecond).toLocaleString('en')} msg/s`.padStart(16);
-  return `${rate}  ${cpuUsPerMessage.toFixed(2)} us/msg, load CPU ${percent(loadCpuShare)}, others ${percent(othersCores)}`;
+  const cpu = `${cpuUsPerMessage.toFixed(2)} us/msg, load CPU ${percent(loadCpuShare)}`;
+  return `${rate}  ${cpu}, others ${percent(othersCores)}`;
 }
 
 export function table(results) {

@@ -1,5 +1,5 @@
-// Entry of `npm run bench`: runs every case several times against a freshly started daemon, the daemons taking turns, and
-// prints median and spread. See README.md for what is measured and how to read it.
+// Entry of `npm run bench`: runs every case several times against a freshly started daemon, the daemons taking turns,
+// and prints median and spread. See README.md for what is measured and how to read it.
 
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -119,9 +119,9 @@ function readOptions() {
   const text = { type: 'string' };
   const list = { type: 'string', multiple: true };
   const flag = { type: 'boolean' };
-  const spec = { peer: text, only: list, case: list, runs: text, seconds: text, directory: text, json: text, list: flag };
+  const texts = { peer: text, runs: text, seconds: text, directory: text, json: text };
   try {
-    const { values } = parseArgs({ options: { ...spec, help: flag } });
+    const { values } = parseArgs({ options: { ...texts, only: list, case: list, list: flag, help: flag } });
     if (values.help) {
       console.log(USAGE);
       process.exit(0);

@@ -1,5 +1,5 @@
-// The names of the checks every client program must report, once each. A check that is not reported counts as failed, so a
-// program that ends early cannot pass.
+// The names of the checks every client program must report, once each. A check that is not reported counts as failed,
+// so a program that ends early cannot pass.
 
 export const CHECKS = [
   'publish', // PUB, one message per command

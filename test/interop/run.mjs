@@ -1,6 +1,6 @@
-// Entry of `npm run test:interop`: runs the programs written with go-nsq, pynsq and nsqjs against the daemon, each against
-// a daemon of its own with an empty data directory. This file owns order, counting and the exit code; how a program is
-// built lives in clients.mjs, what it may ask for in session.mjs, the daemon process in daemon.mjs.
+// Entry of `npm run test:interop`: runs the programs written with go-nsq, pynsq and nsqjs against the daemon, each
+// against a daemon of its own with an empty data directory. This file owns order, counting and the exit code; how a
+// program is built lives in clients.mjs, what it may ask for in suite.mjs, the daemon process in daemon.mjs.
 //
 //   NSQD_CMD   daemon command, split on spaces (default: node bin/nsqd-ts.js)
 //   CI=true    a client that cannot be built is a failure instead of a skip
@@ -8,7 +8,7 @@
 
 import { CHECKS } from './checks.mjs';
 import { CLIENTS } from './clients.mjs';
-import { runSession } from './session.mjs';
+import { runSuite } from './suite.mjs';
 
 const CLIENT_NAME_WIDTH = Math.max(...CLIENTS.map((client) => client.name.length));
 const CHECK_NAME_WIDTH = Math.max(...CHECKS.map((check) => check.length));
@@ -43,9 +43,9 @@ async function runClient(client) {
     missing.delete(result.check);
     report(client.name, result);
   };
-  const { problems, daemonLog } = await runSession(command, onCheck);
+  const { problems, daemonLog } = await runSuite(command, onCheck);
   for (const check of missing) report(client.name, { check, ok: false, detail: 'the client never reported it' });
-  for (const detail of problems) report(client.name, { check: 'session', ok: false, detail });
+  for (const detail of problems) report(client.name, { check: 'suite', ok: false, detail });
   if (missing.size > 0 || problems.length > 0) console.log(`last lines of the daemon's log:\n${daemonLog}`);
 }
 

@@ -1,5 +1,5 @@
-// One connection publishes batches while another consumes with FIN, each in a load process of its own. The rate is the sum
-// of both directions.
+// One connection publishes batches while another consumes with FIN, each in a load process of its own. The rate is
+// the sum of both directions.
 
 import { WARMUP_MS } from '../bench-run.mjs';
 
@@ -15,10 +15,10 @@ async function runBoth(bench) {
   const topic = 'bench';
   await bench.createChannel(topic, 'channel');
   const times = { warmupMs: WARMUP_MS, measureMs: bench.measureMs };
-  const batch = { connections: 1, window: 8, messagesPerCommand: 200, bodyBytes: BODY_BYTES, messagesMax: MESSAGES_MAX };
+  const batch = { connections: 1, window: 8, messagesPerCommand: 200, bodyBytes: BODY_BYTES };
   const [consumed, published] = await bench.load(
     { kind: 'consume', topic, channels: ['channel'], rdy: RDY, ...times },
-    { kind: 'publish', topic, ...batch, ...times },
+    { kind: 'publish', topic, ...batch, ...times, messagesMax: MESSAGES_MAX },
   );
   return {
     messages: consumed.messages + published.messages,

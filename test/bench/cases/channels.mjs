@@ -1,5 +1,5 @@
-// A topic with 16 channels and a consumer on each, while one connection publishes: every message is delivered 16 times. The
-// rate counts deliveries, from the end of the warm-up to the last one.
+// A topic with 16 channels and a consumer on each, while one connection publishes: every message is delivered 16
+// times. The rate counts deliveries, from the end of the warm-up to the last one.
 
 const BODY_BYTES = 200;
 const RDY = 2500;

@@ -1,4 +1,5 @@
-// Delivery with FIN: the channel is filled first, then drained with RDY 2500; all the FINs of one read go out in one write.
+// Delivery with FIN: the channel is filled first, then drained with RDY 2500; all the FINs of one read go out in one
+// write.
 
 const BODY_BYTES = 200;
 const RDY = 2500;

@@ -1,5 +1,6 @@
-// Latency at a fixed rate, from the time a message was meant to be sent to the time its consumer read it. The consumer asks
-// for nothing in IDENTIFY, so the daemon's default buffering applies; RDY is above 1, as with any consumer that is not slow.
+// Latency at a fixed rate, from the time a message was meant to be sent to the time its consumer read it. The
+// consumer asks for nothing in IDENTIFY, so the daemon's default buffering applies; RDY is above 1, as with any
+// consumer that is not slow.
 
 const BODY_BYTES = 200;
 const RDY = 200;

@@ -1,6 +1,6 @@
-// Stands in for a daemon to find out how fast the load generator itself is: it answers without understanding. Publishers
-// get an OK per `commandBytes` received; a subscriber gets the same canned frames again and again, as far as its window
-// allows. Prints its port.
+// Stands in for a daemon to find out how fast the load generator itself is: it answers without understanding.
+// Publishers get an OK per `commandBytes` received; a subscriber gets the same canned frames again and again, as far
+// as its window allows. Prints its port.
 //
 //   node canned-daemon.mjs <bytes of a publish command>
 

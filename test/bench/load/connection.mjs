@@ -19,8 +19,8 @@ export class LoadConnection {
   #awaitFrame = undefined;
 
   /**
-   * Connects and identifies. From `start` on, `walk(buffer, begin, end)` gets every run of bytes that begins with a frame and
-   * returns the offset behind the last whole one.
+   * Connects and identifies. From `start` on, `walk(buffer, begin, end)` gets every run of bytes that begins with a
+   * frame and returns the offset behind the last whole one.
    */
   static async open(address, identify = {}) {
     const connection = new LoadConnection();

@@ -1,5 +1,5 @@
-// Consumes on one or several connections and finishes every message: all the FINs of one read go out in one write. Measures
-// from a number of messages to another, or for a time.
+// Consumes on one or several connections and finishes every message: all the FINs of one read go out in one write.
+// Measures from a number of messages to another, or for a time.
 
 import { FRAME_TYPE_MESSAGE, LoadConnection, failOnError, frameEnd, frameType } from './connection.mjs';
 

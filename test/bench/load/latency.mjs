@@ -1,12 +1,12 @@
-// Consumes what paced.mjs publishes, in another process, and takes the time from the intended send time in the body to the
-// moment the message was read. Both processes read the same monotonic clock.
+// Consumes what paced.mjs publishes, in another process, and takes the time from the intended send time in the body
+// to the moment the message was read. Both processes read the same monotonic clock.
 
 import { FRAME_TYPE_MESSAGE, LoadConnection, failOnError, frameEnd, frameType } from './connection.mjs';
 
 const ID_OFFSET = 18;
 const BODY_OFFSET = 34;
 
-/** job: address, topic, channel, rdy, messagesTotal, warmupMessages. IDENTIFY asks for nothing: the daemon's defaults. */
+/** job: address, topic, channel, rdy, messagesTotal, warmupMessages. IDENTIFY asks for nothing, so defaults apply. */
 export async function latency(job, reporter) {
   const { address, topic, channel, rdy, messagesTotal, warmupMessages } = job;
   const connection = await LoadConnection.open(address);

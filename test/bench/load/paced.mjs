@@ -1,6 +1,6 @@
-// Publishes at a fixed rate whatever the daemon answers (open loop). Message i is due at start + i / rate, and its body
-// carries that intended time, so a late sender makes latency worse instead of hiding it. The process sleeps in the kernel
-// between due times: timers of the event loop are too coarse, spinning would take a core from the daemon.
+// Publishes at a fixed rate whatever the daemon answers (open loop). Message i is due at start + i / rate, and its
+// body carries that intended time, so a late sender makes latency worse instead of hiding it. The process sleeps in
+// the kernel between due times: timers of the event loop are too coarse, spinning would take a core from the daemon.
 
 import { LoadConnection, failOnError, frameEnd, int32 } from './connection.mjs';
 

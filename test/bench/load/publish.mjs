@@ -4,8 +4,8 @@
 import { LoadConnection, failOnError, frameEnd, int32 } from './connection.mjs';
 
 /**
- * job: address, topic, connections, window (unanswered commands per connection), messagesPerCommand (1 means PUB), bodyBytes,
- * and the end: messagesMax, measureMs or both, whichever comes first. warmupMs is not measured.
+ * job: address, topic, connections, window (unanswered commands per connection), messagesPerCommand (1 means PUB),
+ * bodyBytes, and the end: messagesMax, measureMs or both, whichever comes first. warmupMs is not measured.
  */
 export async function publish(job, reporter) {
   const { address, connections: connectionCount, window, messagesPerCommand, messagesMax = Infinity } = job;

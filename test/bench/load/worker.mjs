@@ -1,6 +1,6 @@
-// The load generator's process. Gets one job from its parent, reports `ready` when its connections stand, starts on `go`,
-// reports `begin` and `end` around the part that is measured (the parent reads the daemon's CPU time at both), and `done`
-// with its result when it waits for nothing any more.
+// The load generator's process. Gets one job from its parent, reports `ready` when its connections stand, starts on
+// `go`, reports `begin` and `end` around the part that is measured (the parent reads the daemon's CPU time at both),
+// and `done` with its result when it waits for nothing any more.
 
 import { consume } from './consume.mjs';
 import { latency } from './latency.mjs';

@@ -1,4 +1,4 @@
-// The go-nsq client program. What it prints and what it may ask for is described in ../session.mjs, the list of checks in
+// The go-nsq client program. What it prints and what it may ask for is described in ../suite.mjs, the list of checks in
 // ../checks.mjs. Each check uses a topic of its own with one channel, created over HTTP before anything is published.
 package main
 

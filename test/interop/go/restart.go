@@ -1,6 +1,6 @@
-// The restart check: a backlog nobody consumed yet, a message somebody holds, and a producer and two consumers at work while
-// the daemon goes away and comes back. The backlog must arrive exactly once, the held message again with attempts 2, and
-// every live publish that was answered at least once: its FIN may have been lost with the connection.
+// The restart check: a backlog nobody consumed yet, a message somebody holds, and a producer and two consumers at
+// work while the daemon goes away and comes back. The backlog must arrive exactly once, the held message again with
+// attempts 2, and every live publish that was answered at least once: its FIN may have been lost with the connection.
 package main
 
 import (

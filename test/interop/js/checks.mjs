@@ -1,4 +1,5 @@
-// The checks of publishing, consuming and answering. Each returns a remark or throws. The restart check has its own file.
+// The checks of publishing, consuming and answering. Each returns a remark or throws. The restart check has its own
+// file.
 
 import assert from 'node:assert/strict';
 

@@ -1,5 +1,5 @@
 // What the checks need around nsqjs: a writer that connects again, readers whose messages can be awaited, the daemon's
-// HTTP API, and the line protocol of ../session.mjs.
+// HTTP API, and the line protocol of ../suite.mjs.
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import nsq from 'nsqjs';
 
 export const CHANNEL = 'interop';
-/** How long a check waits for something that must happen. Stock nsqd may fire timers up to 5 s late on a young channel. */
+/** How long a check waits for what must happen. Stock nsqd may fire timers up to 5 s late on a young channel. */
 export const PATIENCE_MS = 12_000;
 
 const RECONNECT_MS = 200;
@@ -137,9 +137,9 @@ export async function awaitEmpty(topic) {
   for (;;) {
     const response = await fetch(`http://${process.env.NSQD_HTTP}/stats?format=json&topic=${topic}`);
     const [stats] = (await response.json()).topics[0].channels;
-    const { depth, in_flight_count: inFlight, deferred_count: deferred } = stats;
-    if (depth === 0 && inFlight === 0 && deferred === 0) return stats;
-    assert(Date.now() < deadline, `the channel is not empty: depth ${depth}, in flight ${inFlight}, deferred ${deferred}`);
+    const counts = [stats.depth, stats.in_flight_count, stats.deferred_count];
+    if (counts.every((count) => count === 0)) return stats;
+    assert(Date.now() < deadline, `the channel is not empty: depth, in flight, deferred are ${counts}`);
     await sleep(20);
   }
 }

@@ -1,4 +1,4 @@
-"""The pynsq client program. What it prints and what it may ask for is described in ../session.mjs, the list of checks in
+"""The pynsq client program. What it prints and what it may ask for is described in ../suite.mjs, the list of checks in
 ../checks.mjs. This file runs the checks in order and turns each into one line; clients.py wraps the library."""
 
 import asyncio

@@ -1,5 +1,5 @@
 """What the checks need around pynsq: publishes and messages that can be awaited, the daemon's HTTP API, and the line
-protocol of ../session.mjs."""
+protocol of ../suite.mjs."""
 
 import asyncio
 import json

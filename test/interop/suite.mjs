@@ -21,7 +21,7 @@ const DOWNTIME_MS = 500;
 const STDERR_CHARACTERS_SHOWN = 2_000;
 
 /** Runs the program to its end; returns what went wrong outside its checks, and the tail of the daemon's log. */
-export async function runSession(command, onCheck) {
+export async function runSuite(command, onCheck) {
   const directory = mkdtempSync(join(tmpdir(), 'nsqd-interop-'));
   const dataPath = join(directory, 'data');
   mkdirSync(dataPath);
