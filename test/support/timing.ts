@@ -18,12 +18,23 @@ const ROUNDING_MS = 3;
  * `earliestStartMs` was read before the daemon could start its timer, `latestStartMs` after it certainly had: so
  * neither bound needs a tolerance for the network.
  */
+export function expectElapsed(
+  atMs: number,
+  delayMs: number,
+  earliestStartMs: number,
+  latestStartMs: number,
+  lateMsMax: number = MACHINE_SLACK_MS,
+): void {
+  expect(atMs - earliestStartMs, 'fired early').toBeGreaterThanOrEqual(delayMs - ROUNDING_MS);
+  expect(atMs - latestStartMs, 'fired late').toBeLessThanOrEqual(delayMs + lateMsMax);
+}
+
+/** The same for timeouts and deferrals of messages. */
 export function expectDueAfter(
   atMs: number,
   delayMs: number,
   earliestStartMs: number,
   latestStartMs: number = earliestStartMs,
 ): void {
-  expect(atMs - earliestStartMs, 'fired early').toBeGreaterThanOrEqual(delayMs - ROUNDING_MS);
-  expect(atMs - latestStartMs, 'fired late').toBeLessThanOrEqual(delayMs + LATE_MS_MAX);
+  expectElapsed(atMs, delayMs, earliestStartMs, latestStartMs, LATE_MS_MAX);
 }
