@@ -3,12 +3,15 @@
 
 import { joinHostPort } from '../lib/http/address.js';
 import { Logger } from '../lib/log/logger.js';
+import type { TlsIdentity } from '../lib/net/tls-identity.js';
+import { TlsRequired } from '../lib/options/tls-types.js';
 import { SYSTEM_CLOCK } from '../lib/time/clock.js';
 import { Broker } from './broker/broker.js';
 import { HttpApi } from './http/api.js';
 import { HttpServer } from './http/server.js';
 import { Lookup } from './lookup/lookup.js';
 import type { Options } from './options.js';
+import { serverTlsOf } from './server-tls.js';
 import { latencyMeterOf } from './stats/latency.js';
 import type { LatencyMeter } from './stats/latency.js';
 import { MemoryMonitor } from './stats/memory.js';
@@ -37,14 +40,16 @@ export class Nsqd {
   readonly #broker: Broker;
   readonly #lookup: Lookup;
   readonly #tcp: TcpServer;
+  readonly #tls: TlsIdentity | null;
   readonly #http: HttpServer | null;
+  readonly #https: HttpServer | null;
   readonly #memory = new MemoryMonitor();
   readonly #latencies: LatencyMeter | null;
   readonly #statsd: StatsdPusher | null;
   readonly #startTimeMs = Date.now();
   #lock: DirectoryLock | null = null;
 
-  private constructor(options: Options, logger: Logger) {
+  private constructor(options: Options, logger: Logger, tls: TlsIdentity | null) {
     this.#options = options;
     this.#logger = logger;
     const directory = new DataDirectory(options.dataPath, new NodeFileSystem());
@@ -55,14 +60,17 @@ export class Nsqd {
     });
     this.#lookup = new Lookup({ logger, clock: SYSTEM_CLOCK, broker: this.#broker });
     this.#broker.announcer = this.#lookup;
-    this.#tcp = new TcpServer({ options, logger, broker: this.#broker });
-    this.#http = options.httpAddress === '' ? null : this.#newHttpServer();
+    this.#tcp = new TcpServer({ options, logger, broker: this.#broker, tls });
+    this.#tls = tls;
+    const api = this.#newHttpApi();
+    this.#https = tls === null || options.httpsAddress === '' ? null : this.#newHttpServer(api, tls);
+    this.#http = options.httpAddress === '' ? null : this.#newHttpServer(api, null);
     this.#statsd = options.statsdAddress === '' ? null : this.#newStatsdPusher();
   }
 
   /** Rejects with StartError when it cannot run. */
   static async start(options: Options, logger: Logger = newLogger(options)): Promise<Nsqd> {
-    const nsqd = new Nsqd(options, logger);
+    const nsqd = new Nsqd(options, logger, loadTls(options, logger));
     try {
       await nsqd.#start();
       return nsqd;
@@ -82,6 +90,11 @@ export class Nsqd {
     return this.#http?.port ?? 0;
   }
 
+  /** Bound HTTPS port; 0 without HTTPS. */
+  get httpsPort(): number {
+    return this.#https?.port ?? 0;
+  }
+
   /** The clean stop. False when not everything could be written; what was acknowledged is then still on disk. */
   async stop(): Promise<boolean> {
     // First, so that no consumer is sent here any more.
@@ -89,11 +102,14 @@ export class Nsqd {
     this.#logger.info(`TCP: closing ${this.#tcp.address}`);
     this.#tcp.close();
     this.#http?.stopListening();
+    this.#https?.stopListening();
+    this.#tls?.stopWatching();
     const isComplete = await this.#broker.stop();
     this.#logger.info('NSQ: stopping subsystems');
     this.#logger.info('LOOKUP: closing');
     await this.#statsd?.stop();
     await this.#http?.close();
+    await this.#https?.close();
     this.#memory.stop();
     this.#lock?.release();
     this.#logger.info('NSQ: bye');
@@ -108,6 +124,8 @@ export class Nsqd {
     this.#broker.start();
     await this.#listen(this.#tcp, this.#options.tcpAddress);
     if (this.#http !== null) await this.#listen(this.#http, this.#options.httpAddress);
+    if (this.#https !== null) await this.#listen(this.#https, this.#options.httpsAddress);
+    this.#tls?.startWatching();
     this.#options = withBoundPorts(this.#options, this.tcpPort, this.httpPort);
     this.#lookup.start(this.#options);
     this.#statsd?.start();
@@ -139,6 +157,8 @@ export class Nsqd {
     this.#lookup.close();
     this.#tcp.close();
     await this.#http?.close();
+    await this.#https?.close();
+    this.#tls?.stopWatching();
     this.#broker.alarmClock.stop();
     this.#memory.stop();
     this.#lock?.release();
@@ -160,9 +180,14 @@ export class Nsqd {
     return { topics: topics ?? [], memory: this.#options.statsdMemStats ? this.#memory.sample() : null };
   }
 
-  #newHttpServer(): HttpServer {
+  #newHttpServer(api: HttpApi, tls: TlsIdentity | null): HttpServer {
+    const isRefused = tls === null && this.#options.tlsRequired === TlsRequired.yes;
+    return new HttpServer(api, this.#logger, { tls, httpsPortInstead: isRefused ? () => this.httpsPort : null });
+  }
+
+  #newHttpApi(): HttpApi {
     const currentOptions = (): Options => this.#options;
-    const api = new HttpApi({
+    return new HttpApi({
       broker: this.#broker,
       get options() {
         return currentOptions();
@@ -178,7 +203,14 @@ export class Nsqd {
       clients: () => this.#tcp.connections(),
       onLookupdAddresses: (addresses) => this.#lookup.setAddresses(addresses),
     });
-    return new HttpServer(api, this.#logger, { name: 'HTTP', httpsPortInstead: null });
+  }
+}
+
+function loadTls(options: Options, logger: Logger): TlsIdentity | null {
+  try {
+    return serverTlsOf(options, logger);
+  } catch (error) {
+    throw new StartError((error as Error).message, error);
   }
 }
 

@@ -184,19 +184,15 @@ export const OPTION_TABLE = {
   ),
 
   // TLS
-  tlsCert: option('tls-cert', STRING, '', 'path of the server certificate (PEM)', { notYet: 'TLS' }),
-  tlsKey: option('tls-key', STRING, '', 'path of the server key (PEM)', { notYet: 'TLS' }),
-  tlsClientAuthPolicy: option('tls-client-auth-policy', STRING, '', 'client certificates: require or require-verify', {
-    notYet: 'TLS',
-  }),
-  tlsRootCaFile: option('tls-root-ca-file', STRING, '', 'path of the trusted certificates (PEM)', { notYet: 'TLS' }),
+  tlsCert: option('tls-cert', STRING, '', 'path of the server certificate (PEM)'),
+  tlsKey: option('tls-key', STRING, '', 'path of the server key (PEM)'),
+  tlsClientAuthPolicy: option('tls-client-auth-policy', STRING, '', 'client certificates: require or require-verify'),
+  tlsRootCaFile: option('tls-root-ca-file', STRING, '', 'path of the trusted certificates (PEM)'),
   tlsRequired: option(
     'tls-required', TLS_REQUIRED, TlsRequired.no, 'refuse clients without TLS: true, false or tcp-https',
-    { notYet: 'TLS' },
   ),
   tlsMinVersion: option(
     'tls-min-version', TLS_MIN_VERSION, TlsVersion['tls1.0'], 'lowest TLS version: tls1.0, tls1.1, tls1.2 or tls1.3',
-    { notYet: 'TLS' },
   ),
 
   // Compression

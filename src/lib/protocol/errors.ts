@@ -18,6 +18,8 @@ export const E_BAD_PROTOCOL = 'E_BAD_PROTOCOL';
 
 export const invalid = (text: string): ProtocolError => new ProtocolError(`E_INVALID ${text}`);
 export const invalidState = (command: string): ProtocolError => invalid(`cannot ${command} in current state`);
+export const tlsRequired = (command: string): ProtocolError =>
+  invalid(`cannot ${command} in current state (TLS required)`);
 export const invalidCommand = (name: string): ProtocolError => invalid(`invalid command ${name}`);
 export const invalidMessageId = (): ProtocolError => invalid('invalid message ID');
 /** SUB, PUB, MPUB and DPUB say "parameters", FIN, REQ and TOUCH say "params". */

@@ -1,17 +1,20 @@
 // An HTTP listener: sockets in, exchanges to the API. It owns what HTTP itself demands and node:http leaves open: one
 // request after the other on a connection, malformed requests (http-api 2.6), expectations, and the end of connections.
-// No time limits apply (http-api 1). HTTPS is the same class over node:https and will be chosen in the constructor.
+// No time limits apply (http-api 1). HTTPS is the same class over another server.
 
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
 import { RequestBody } from '../../lib/http/request-body.js';
 import { parseRequestTarget } from '../../lib/http/request-target.js';
 import type { Logger } from '../../lib/log/logger.js';
+import { parseDialAddress } from '../../lib/net/dial-address.js';
 import { boundTo, listen } from '../../lib/net/listen.js';
+import type { TlsIdentity } from '../../lib/net/tls-identity.js';
 import type { HttpApi } from './api.js';
 import { HttpConnection } from './connection.js';
 import { Exchange } from './exchange.js';
+import { createHttpsServer } from './https-server.js';
 import { sendTlsRequired, sendUnsupportedVersion } from './response.js';
 
 /** Stock nsqd refuses larger header blocks. */
@@ -28,8 +31,8 @@ const SERVER_OPTIONS = {
 };
 
 export interface HttpServerSettings {
-  /** What the log calls the listener. */
-  readonly name: 'HTTP' | 'HTTPS';
+  /** Null for plain HTTP. */
+  readonly tls: TlsIdentity | null;
   /** Set where every request is refused because TLS is required: the port of the HTTPS listener, 0 without one. */
   readonly httpsPortInstead: (() => number) | null;
 }
@@ -38,6 +41,8 @@ export class HttpServer {
   readonly #api: HttpApi;
   readonly #logger: Logger;
   readonly #settings: HttpServerSettings;
+  /** What the log calls the listener. */
+  readonly #name: 'HTTP' | 'HTTPS';
   readonly #server: Server;
   readonly #connections = new WeakMap<Socket, HttpConnection>();
   #address = '';
@@ -47,7 +52,11 @@ export class HttpServer {
     this.#api = api;
     this.#logger = logger;
     this.#settings = settings;
-    this.#server = createServer(SERVER_OPTIONS, (request, response) => this.#onRequest(request, response, false));
+    this.#name = settings.tls === null ? 'HTTP' : 'HTTPS';
+    const onRequest: RequestListener = (request, response) => this.#onRequest(request, response, false);
+    this.#server = settings.tls === null
+      ? createServer(SERVER_OPTIONS, onRequest)
+      : createHttpsServer(settings.tls, SERVER_OPTIONS, logger, onRequest);
     // A client may close its sending side and still wait for the answer, as `nc -N` does. Not in the documentation of
     // node:http, but honoured since its first versions.
     Object.assign(this.#server, { httpAllowHalfOpen: true });
@@ -72,20 +81,21 @@ export class HttpServer {
     return this.#port;
   }
 
-  /** Binds `host:port` or a unix socket path (options section 8). Rejects with nsqd's text. */
+  /** Binds `host:port` or, without TLS, a unix socket path (options section 8). Rejects with nsqd's text. */
   async listen(address: string): Promise<void> {
+    if (this.#settings.tls !== null) checkIsTcp(address);
     await listen(this.#server, address);
-    this.#server.on('error', (error) => this.#logger.error(`${this.#settings.name}: ${error.message}`));
+    this.#server.on('error', (error) => this.#logger.error(`${this.#name}: ${error.message}`));
     const { text, port } = boundTo(this.#server);
     this.#address = text;
     this.#port = port;
-    this.#logger.info(`${this.#settings.name}: listening on ${this.#address}`);
+    this.#logger.info(`${this.#name}: listening on ${this.#address}`);
   }
 
   /** Accepts no more connections and ends the idle ones; requests in progress go on being served. */
   stopListening(): void {
     if (!this.#server.listening) return;
-    this.#logger.info(`${this.#settings.name}: closing ${this.#address}`);
+    this.#logger.info(`${this.#name}: closing ${this.#address}`);
     this.#server.close();
   }
 
@@ -120,6 +130,14 @@ export class HttpServer {
     else if (isServerOptions(exchange)) exchange.send(200, ['Content-Length', '0'], '');
     else if (httpsPortInstead !== null) sendTlsRequired(exchange, httpsPortInstead());
     else this.#api.handle(exchange);
+  }
+}
+
+function checkIsTcp(address: string): void {
+  try {
+    parseDialAddress(address);
+  } catch (error) {
+    throw new Error(`listen tcp: ${(error as Error).message}`, { cause: error });
   }
 }
 

@@ -1,16 +1,17 @@
 // One TCP client: reads commands, answers them, takes messages of its channel. Commands of a connection run one at a time, in
 // order; what it sends is gathered in one buffer and leaves at the end of the turn.
 //
-//   socket --bytes--> #readMagic / #readLine / body reader --> commands/* --> broker
-//   socket <--flush-- output <--responses, errors, heartbeats, messages
+//   transport --bytes--> #readMagic / #readLine / body reader --> commands/* --> broker
+//   transport <--flush-- output <--responses, errors, heartbeats, messages
 //
 // Publishes are answered in the same turn, but their OKs leave only once the turn's commit is through; when it failed, the
 // output is cut back to the first OK that is not true and ends with the error instead.
 
 import type { Socket } from 'node:net';
-import { E_BAD_PROTOCOL, ProtocolError, publishFailed } from '../../lib/protocol/errors.js';
+import { E_BAD_PROTOCOL, identifyFailed, ProtocolError, publishFailed } from '../../lib/protocol/errors.js';
 import { encodeFrame, FRAME_ERROR, HEARTBEAT_FRAME, OK_FRAME } from '../../lib/protocol/frame.js';
 import type { Logger } from '../../lib/log/logger.js';
+import { TlsRequired } from '../../lib/options/tls-types.js';
 import type { Alarm } from '../../lib/time/alarm-clock.js';
 import type { Broker } from '../broker/broker.js';
 import type { AnswerOutcome, Channel } from '../broker/channel.js';
@@ -24,9 +25,14 @@ import type { BodyReader } from './body-reader.js';
 import { execute, FIN_BYTES, isFin } from './commands/dispatch.js';
 import type { PublishCommand } from './commands/publish.js';
 import { InputBuffer } from './input-buffer.js';
+import { Layers } from './layers.js';
+import type { Grants, LayersOwner } from './layers.js';
 import { ClientState } from './lifecycle.js';
 import { OutputBuffer } from './output-buffer.js';
 import type { OutputPool } from './output-buffer.js';
+import { SocketTransport } from './socket-transport.js';
+import type { TlsAcceptor } from './tls-acceptor.js';
+import type { Transport } from './transport.js';
 
 const MAGIC = '  V2';
 const LINE_BYTES_MAX = 16384;
@@ -38,8 +44,11 @@ const OUTPUT_BUFFER_BYTES = 16384;
 const OUTPUT_BYTES_PER_TURN = 256 * 1024;
 /** While this much waits for a client that does not read, its commands are not read either. */
 const OUTPUT_BYTES_MAX = 1024 * 1024;
+/** While a command takes time and this much waits behind it, no more is read. */
+const INPUT_BYTES_MAX = 256 * 1024;
 /** How long a connection that was refused may take to read why. */
 const GRACE_MS = 1000;
+const TLS_HANDSHAKE_MS = 5000;
 
 /** What the connections of one server share. */
 export interface ConnectionContext {
@@ -47,6 +56,8 @@ export interface ConnectionContext {
   readonly logger: Logger;
   readonly broker: Broker;
   readonly pool: OutputPool;
+  /** Null without a certificate. */
+  readonly tls: TlsAcceptor | null;
   readonly onClosed: (connection: Connection) => void;
 }
 
@@ -65,11 +76,13 @@ interface PublishedCount {
   count: number;
 }
 
-export class Connection implements Subscriber, TurnOutput, CommitWaiter {
+export class Connection implements Subscriber, TurnOutput, CommitWaiter, LayersOwner {
   readonly id: number;
   readonly remoteAddress: string;
   readonly #context: ConnectionContext;
-  readonly #socket: Socket;
+  readonly #layers: Layers;
+  /** The topmost layer. */
+  #transport: Transport;
   readonly #connectedAtSeconds = Math.floor(Date.now() / 1000);
 
   // Reading.
@@ -85,6 +98,14 @@ export class Connection implements Subscriber, TurnOutput, CommitWaiter {
   /** False once nothing that arrives is looked at any more. */
   #isReading = true;
   #isInputPaused = false;
+  /** True while a command is under way that takes time; those behind it wait. */
+  #isSuspended = false;
+  /** The client has ended its side while a command was under way. */
+  #hasInputEnded = false;
+  /** From the IDENTIFY that adds layers until they are there: nothing is read, and nothing else is sent. */
+  #isUpgrading = false;
+  /** Layers to add once everything gathered is sent. */
+  #grants: Grants | null = null;
   /** Wakes the connection for the earliest of heartbeat, read deadline and write deadline. */
   readonly #alarm: Alarm;
   #readDeadlineMs = Infinity;
@@ -94,7 +115,7 @@ export class Connection implements Subscriber, TurnOutput, CommitWaiter {
   // Writing.
   readonly #output: OutputBuffer;
   #isFlushRequested = false;
-  /** True while the socket holds bytes the client has not taken. */
+  /** True while the transport holds bytes the client has not taken. */
   #isBlocked = false;
   #pending: PendingPublish[] = [];
   #joined: Commit | null = null;
@@ -128,7 +149,6 @@ export class Connection implements Subscriber, TurnOutput, CommitWaiter {
   constructor(socket: Socket, id: number, context: ConnectionContext) {
     this.id = id;
     this.#context = context;
-    this.#socket = socket;
     const { remoteAddress: ip, remotePort, remoteFamily } = socket;
     this.remoteAddress = ip === undefined ? '@' : `${remoteFamily === 'IPv6' ? `[${ip}]` : ip}:${remotePort}`;
     this.#clientId = ip ?? '';
@@ -139,11 +159,9 @@ export class Connection implements Subscriber, TurnOutput, CommitWaiter {
     this.#alarm = context.broker.alarmClock.newAlarm((nowMs) => this.#ring(nowMs));
     socket.setNoDelay(true);
     socket.setKeepAlive(true, 15_000);
-    socket.on('data', (bytes: Buffer) => this.#receive(bytes));
-    socket.on('drain', () => this.#drained());
-    socket.on('end', () => this.#ended());
-    socket.on('error', (error) => this.#failed(error));
-    socket.on('close', () => this.close());
+    const transport = new SocketTransport(socket, this);
+    this.#transport = transport;
+    this.#layers = new Layers(transport, context.options, context.pool, context.tls);
   }
 
   get options(): Options {
@@ -154,13 +172,17 @@ export class Connection implements Subscriber, TurnOutput, CommitWaiter {
     return this.#context.broker;
   }
 
+  get logger(): Logger {
+    return this.#context.logger;
+  }
+
   get isProducer(): boolean {
     return this.#publishedCounts.size > 0;
   }
 
   // --- reading ---------------------------------------------------------------------------------------------------------
 
-  #receive(bytes: Buffer): void {
+  received(bytes: Buffer): void {
     if (!this.#isReading) return;
     if (!this.#hasSpoken) this.#firstBytes();
     const input = this.#input;
@@ -169,11 +191,15 @@ export class Connection implements Subscriber, TurnOutput, CommitWaiter {
       if (this.#isReading && consumed < bytes.length) input.append(bytes, consumed);
     } else {
       input.append(bytes, 0);
-      const consumed = this.#consume(input.bytes(), input.length);
-      if (this.#isReading) input.consume(consumed);
+      this.#consumeInput();
     }
     if (!this.#isReading) input.clear();
-    else if (this.#isBlocked && this.#output.length > OUTPUT_BYTES_MAX) this.#pauseInput();
+    else if (this.#isBlocked || this.#isSuspended) this.#pauseIfBehind();
+  }
+
+  #consumeInput(): void {
+    const consumed = this.#consume(this.#input.bytes(), this.#input.length);
+    if (this.#isReading) this.#input.consume(consumed);
   }
 
   /** Who connects and leaves without a word, as health checks do, is worth a debug line only. */
@@ -185,7 +211,7 @@ export class Connection implements Subscriber, TurnOutput, CommitWaiter {
   /** Runs the commands in `bytes`; returns how many bytes they took. */
   #consume(bytes: Buffer, end: number): number {
     let at = 0;
-    while (at < end && this.#isReading) {
+    while (at < end && this.#isReading && !this.#isSuspended) {
       const next = this.#step(bytes, at, end);
       if (next === NEED_MORE) break;
       at = next;
@@ -284,18 +310,51 @@ export class Connection implements Subscriber, TurnOutput, CommitWaiter {
   }
 
   /** The client will send no more: what arrived is answered, an unfinished command is not. */
-  #ended(): void {
+  ended(damage: Error | null): void {
+    if (this.#isUpgrading) return; // The handshake fails, and says so.
     if (!this.#isReading) {
-      if (!this.#endsAfterFlush) this.#socket.end();
+      if (!this.#endsAfterFlush) this.#transport.end();
       return;
     }
-    if (this.#body !== null) this.#refuse(this.#body.endedEarly(this.#input.length));
+    if (this.#isSuspended && damage === null) {
+      this.#hasInputEnded = true;
+      return;
+    }
+    if (damage !== null) this.#context.logger.debug(`client(${this.remoteAddress}) - ${damage.message}`);
+    if (this.#body !== null && damage === null) this.#refuse(this.#body.endedEarly(this.#input.length));
     else this.#endAfterFlush();
   }
 
-  #failed(error: Error): void {
+  failed(error: Error): void {
     this.#context.logger.debug(`client(${this.remoteAddress}) - ${error.message}`);
     this.closeAbruptly();
+  }
+
+  // --- commands that take time -------------------------------------------------------------------------------------------
+
+  /**
+   * Holds back what the client sent behind the running command until that is through; messages, heartbeats and other
+   * connections go on. What the command resolves to reads its body; what it rejects with is sent.
+   */
+  suspend(command: Promise<BodyReader | void>): void {
+    this.#isSuspended = true;
+    command.then(
+      (body) => this.#proceed(() => {
+        this.#body = body ?? null;
+      }),
+      (error: unknown) => this.#proceed(() => this.#refuse(error)),
+    );
+  }
+
+  #proceed(settle: () => void): void {
+    this.#isSuspended = false;
+    if (!this.#isReading) return;
+    settle();
+    this.#armReadDeadline();
+    if (this.#input.length > 0) this.#consumeInput();
+    if (!this.#isReading) return this.#input.clear();
+    this.#resumeInput();
+    if (this.#hasInputEnded && !this.#isSuspended) this.ended(null);
   }
 
   // --- what commands do ------------------------------------------------------------------------------------------------
@@ -389,9 +448,26 @@ export class Connection implements Subscriber, TurnOutput, CommitWaiter {
     if (size !== 0) this.outputBufferSize = Math.max(size, 1);
   }
 
-  /** Which of the requested upgrades of the connection will follow. */
-  grantUpgrades(_tls: boolean, _deflate: boolean, _snappy: boolean): { tls: boolean; deflate: boolean; snappy: boolean } {
-    return { tls: false, deflate: false, snappy: false };
+  /** Which of the layers that the client asks for it gets. */
+  grantLayers(wants: Grants): Grants {
+    return this.#layers.grant(wants);
+  }
+
+  /** The layers follow once everything gathered is sent; what the client has sent before is dropped (tcp-protocol 9.2). */
+  upgradeAfterFlush(grants: Grants): void {
+    this.#grants = grants;
+    this.#isUpgrading = true;
+    this.#isReading = false;
+    this.#transport.pause();
+  }
+
+  get isTls(): boolean {
+    return this.#layers.tls !== null;
+  }
+
+  /** True as long as IDENTIFY is all the client may say. */
+  get isTlsMissing(): boolean {
+    return this.#context.options.tlsRequired !== TlsRequired.no && !this.isTls;
   }
 
   // --- taking messages -------------------------------------------------------------------------------------------------
@@ -426,33 +502,79 @@ export class Connection implements Subscriber, TurnOutput, CommitWaiter {
     const count = held === undefined ? this.#output.length : held.offset;
     if (count > 0) this.#write(count);
     for (const pending of this.#pending) pending.offset -= count;
-    if (this.#endsAfterFlush && this.#output.length === 0 && !this.#isBlocked) this.#end();
-    else if (!this.#isBlocked) this.#channel?.touch();
+    if (this.#isBlocked) return;
+    if (this.#output.length > 0) this.#channel?.touch();
+    else if (this.#endsAfterFlush) this.#end();
+    else if (this.#grants !== null) this.#upgrade(this.#grants);
+    else this.#channel?.touch();
   }
 
   #write(count: number): void {
-    const socket = this.#socket;
-    socket.write(this.#output.pending(count));
-    this.#isBlocked = socket.writableLength > 0;
-    this.#output.written(count, !this.#isBlocked);
-    if (!this.#isBlocked || this.heartbeatIntervalMs <= 0) return;
+    const isTaken = this.#transport.write(this.#output.pending(count));
+    this.#output.written(count, isTaken);
+    if (!isTaken) this.#awaitDrain();
+  }
+
+  #awaitDrain(): void {
+    this.#isBlocked = true;
+    if (this.heartbeatIntervalMs <= 0) return;
     this.#writeDeadlineMs = this.broker.turn.nowMs() + this.heartbeatIntervalMs;
     this.#alarm.setNoLaterThan(this.#writeDeadlineMs);
   }
 
-  #drained(): void {
+  drained(): void {
     this.#isBlocked = false;
+    this.#output.reclaim();
     this.#writeDeadlineMs = Infinity;
-    if (this.#isInputPaused) {
-      this.#isInputPaused = false;
-      this.#socket.resume();
-    }
+    this.#resumeInput();
     this.requestFlush();
   }
 
-  #pauseInput(): void {
+  #isBehind(): boolean {
+    if (this.#isBlocked && this.#output.length > OUTPUT_BYTES_MAX) return true;
+    return this.#isSuspended && this.#input.length > INPUT_BYTES_MAX;
+  }
+
+  #pauseIfBehind(): void {
+    if (this.#isInputPaused || !this.#isBehind()) return;
     this.#isInputPaused = true;
-    this.#socket.pause();
+    this.#transport.pause();
+  }
+
+  #resumeInput(): void {
+    if (!this.#isInputPaused || this.#isBehind()) return;
+    this.#isInputPaused = false;
+    this.#armReadDeadline();
+    this.#transport.resume();
+  }
+
+  // --- layers ------------------------------------------------------------------------------------------------------------
+
+  #upgrade(grants: Grants): void {
+    this.#grants = null;
+    this.#readDeadlineMs = this.broker.turn.nowMs() + TLS_HANDSHAKE_MS;
+    this.#alarm.setNoLaterThan(this.#readDeadlineMs);
+    this.#layers.add(grants, this);
+  }
+
+  upgraded(transport: Transport, isTaken: boolean): void {
+    if (!this.#isUpgrading) return transport.destroy(); // Too late.
+    this.#isUpgrading = false;
+    this.#transport = transport;
+    this.#isReading = true;
+    this.#readDeadlineMs = Infinity;
+    this.#armReadDeadline();
+    if (!isTaken) this.#awaitDrain();
+    transport.resume();
+  }
+
+  upgradeFailed(reason: string, isAnswerable: boolean): void {
+    if (!this.#isUpgrading) return;
+    this.#isUpgrading = false;
+    const error = identifyFailed(`IDENTIFY failed ${reason}`);
+    if (isAnswerable) return this.#refuse(error);
+    this.#context.logger.error(`[${this.remoteAddress}] - ${error.message}`);
+    this.closeAbruptly();
   }
 
   // --- time --------------------------------------------------------------------------------------------------------------
@@ -479,16 +601,16 @@ export class Connection implements Subscriber, TurnOutput, CommitWaiter {
       this.#nextHeartbeatMs += this.heartbeatIntervalMs;
       if (this.#isReading) this.respond(HEARTBEAT_FRAME);
     }
-    if (nowMs >= this.#readDeadlineMs) return this.#readTimedOut();
+    if (nowMs >= this.#readDeadlineMs) {
+      if (!this.#isInputPaused && !this.#isSuspended) return this.#readTimedOut();
+      this.#readDeadlineMs = Infinity; // It is not the client who keeps the next command waiting.
+    }
     const nextMs = Math.min(this.#nextHeartbeatMs, this.#readDeadlineMs, this.#writeDeadlineMs);
     if (nextMs !== Infinity) this.#alarm.setFor(nextMs);
   }
 
   #readTimedOut(): void {
-    if (this.#isInputPaused) {
-      this.#readDeadlineMs = Infinity;
-      return;
-    }
+    if (this.#isUpgrading) return this.upgradeFailed('i/o timeout', true);
     if (this.#body !== null) this.#refuse(this.#body.endedEarly(this.#input.length));
     else this.closeAbruptly();
   }
@@ -508,23 +630,24 @@ export class Connection implements Subscriber, TurnOutput, CommitWaiter {
   /** The client gets a moment to read the last frame before what it still sends is refused. */
   #end(): void {
     this.#endsAfterFlush = true;
-    this.#socket.end();
+    this.#transport.end();
     this.#writeDeadlineMs = this.broker.turn.nowMs() + GRACE_MS;
     this.#alarm.setFor(this.#writeDeadlineMs);
   }
 
   closeAbruptly(): void {
-    this.#socket.destroy();
-    this.close();
+    this.#transport.destroy();
+    this.closed();
   }
 
-  close(): void {
+  closed(): void {
     if (this.#isClosed) return;
     const { logger } = this.#context;
     if (this.#hasSpoken) logger.info(`PROTOCOL(V2): [${this.remoteAddress}] exiting ioloop`);
     else logger.debug(`TCP: client(${this.remoteAddress}) left without a byte`);
     this.#isClosed = true;
     this.#isReading = false;
+    this.#isUpgrading = false;
     this.#alarm.cancel();
     this.#input.clear();
     this.#output.clear();
@@ -556,8 +679,8 @@ export class Connection implements Subscriber, TurnOutput, CommitWaiter {
       requeueCount: this.#requeueCount,
       connectedAtSeconds: this.#connectedAtSeconds,
       sampleRate: this.sampleRate,
-      isDeflate: false,
-      isSnappy: false,
+      isDeflate: this.#layers.isDeflate,
+      isSnappy: this.#layers.isSnappy,
       userAgent: this.#userAgent,
       topologyZone: this.place?.zone ?? '',
       topologyRegion: this.place?.region ?? '',
@@ -566,9 +689,9 @@ export class Connection implements Subscriber, TurnOutput, CommitWaiter {
       authIdentityUrl: '',
       publishedCounts: publishedCounts.sort((a, b) => (a.topic < b.topic ? -1 : 1)),
       isProducer: this.isProducer,
-      isTls: false,
-      tlsCipherSuite: '',
-      tlsVersion: '',
+      isTls: this.isTls,
+      tlsCipherSuite: this.#layers.tls?.cipherSuite ?? '',
+      tlsVersion: this.#layers.tls?.version ?? '',
     };
   }
 }

@@ -32,6 +32,8 @@ export class OutputPool {
 export class OutputBuffer {
   readonly #pool: OutputPool;
   #bytes: Buffer | null = null;
+  /** What the transport has not taken yet. */
+  #lent: Buffer | null = null;
   /** Bytes gathered. */
   length = 0;
 
@@ -73,8 +75,8 @@ export class OutputBuffer {
   }
 
   /**
-   * The first `count` bytes were written. `isReusable` says that the socket has no more use for the buffer; otherwise it
-   * keeps it, and what is left moves to another.
+   * The first `count` bytes were written. `isReusable` says that the transport has no more use for the buffer; otherwise it
+   * keeps it until `reclaim`, and what is left moves to another.
    */
   written(count: number, isReusable: boolean): void {
     const bytes = this.#bytes!;
@@ -83,11 +85,20 @@ export class OutputBuffer {
     this.length = 0;
     if (left > 0) this.append(bytes.subarray(count, count + left));
     if (isReusable) this.#pool.release(bytes);
+    else this.#lent = bytes;
   }
 
+  /** The transport has taken everything written. */
+  reclaim(): void {
+    if (this.#lent !== null) this.#pool.release(this.#lent);
+    this.#lent = null;
+  }
+
+  /** Forgets everything; a buffer that the transport still holds is not used again. */
   clear(): void {
     if (this.#bytes !== null) this.#pool.release(this.#bytes);
     this.#bytes = null;
+    this.#lent = null;
     this.length = 0;
   }
 

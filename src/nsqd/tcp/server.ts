@@ -4,15 +4,19 @@ import { createServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
 import type { Logger } from '../../lib/log/logger.js';
 import { boundTo, listen } from '../../lib/net/listen.js';
+import type { TlsIdentity } from '../../lib/net/tls-identity.js';
 import type { Broker } from '../broker/broker.js';
 import type { Options } from '../options.js';
 import { Connection } from './connection.js';
 import { OutputPool } from './output-buffer.js';
+import { TlsAcceptor } from './tls-acceptor.js';
 
 export interface TcpServerParts {
   readonly options: Options;
   readonly logger: Logger;
   readonly broker: Broker;
+  /** Null without a certificate: clients cannot have TLS. */
+  readonly tls: TlsIdentity | null;
 }
 
 export class TcpServer {
@@ -20,10 +24,12 @@ export class TcpServer {
   readonly #server: Server;
   readonly #connections = new Set<Connection>();
   readonly #pool = new OutputPool();
+  readonly #tls: TlsAcceptor | null;
   #nextId = 1;
 
   constructor(parts: TcpServerParts) {
     this.#parts = parts;
+    this.#tls = parts.tls === null ? null : new TlsAcceptor(parts.tls);
     this.#server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: false });
     this.#server.on('connection', (socket) => this.#accept(socket));
   }
@@ -61,6 +67,7 @@ export class TcpServer {
     const connection = new Connection(socket, this.#nextId, {
       options, logger, broker,
       pool: this.#pool,
+      tls: this.#tls,
       onClosed: (closed) => this.#connections.delete(closed),
     });
     this.#nextId += 1;

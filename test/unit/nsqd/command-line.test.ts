@@ -197,10 +197,6 @@ describe('the checks before the start', () => {
   });
 
   it.each([
-    [['--tls-cert=a'], 'tls-cert'],
-    [['--tls-key=a', '--tls-required'], 'tls-key'],
-    [['--tls-root-ca-file=a'], 'tls-root-ca-file'],
-    [['--tls-min-version=TLS1.2'], 'tls-min-version'],
     [['--auth-http-address=a:1'], 'auth-http-address'],
     [['--auth-http-address='], 'auth-http-address'],
   ])('refuse %j as not supported', (argv, flag) => {

@@ -1,6 +1,6 @@
 // From a command line to its handler (tcp-protocol 4.2). Handlers of commands with a body return its reader.
 
-import { badBody, invalid, invalidCommand, ProtocolError } from '../../../lib/protocol/errors.js';
+import { badBody, invalid, invalidCommand, ProtocolError, tlsRequired } from '../../../lib/protocol/errors.js';
 import { SizedBodyReader } from '../body-reader.js';
 import type { BodyReader } from '../body-reader.js';
 import type { Connection } from '../connection.js';
@@ -33,6 +33,7 @@ const HANDLERS: ReadonlyMap<string, Handler> = new Map<CommandName, Handler>([
  */
 export function execute(connection: Connection, line: string): BodyReader | null {
   const [name, ...params] = line.split(' ') as [string, ...string[]];
+  if (connection.isTlsMissing && name !== 'IDENTIFY') throw tlsRequired(name);
   const handler = HANDLERS.get(name);
   if (handler === undefined) throw invalidCommand(name);
   if (!admits(connection.state, name as CommandName)) return null;

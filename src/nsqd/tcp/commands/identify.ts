@@ -14,7 +14,6 @@ const HEARTBEAT_INTERVAL_MS_MIN = 1000;
 const OUTPUT_BUFFER_BYTES_MIN = 64;
 const MESSAGE_TIMEOUT_MS_MIN = 1000;
 const SAMPLE_RATE_MAX = 99;
-const DEFLATE_LEVEL_DEFAULT = 6;
 const DISABLED = -1;
 
 interface Identity {
@@ -113,11 +112,9 @@ function answer(connection: Connection, identity: Identity): void {
     return;
   }
   const { options } = connection;
-  if (identity.wantsDeflate && options.deflate && identity.wantsSnappy && options.snappy) {
-    throw identifyFailed('cannot enable both deflate and snappy compression');
-  }
-  const grants = connection.grantUpgrades(identity.wantsTls, identity.wantsDeflate, identity.wantsSnappy);
-  const level = grants.deflate && identity.deflateLevel > 0 ? identity.deflateLevel : DEFLATE_LEVEL_DEFAULT;
+  const { wantsTls: tls, wantsDeflate: deflate, wantsSnappy: snappy, deflateLevel } = identity;
+  const grants = connection.grantLayers({ tls, deflate, snappy, deflateLevel });
+  if (grants.deflate && grants.snappy) throw identifyFailed('cannot enable both deflate and snappy compression');
   const text = goJsonText({
     max_rdy_count: options.maxRdyCount,
     version: NSQD_VERSION,
@@ -125,7 +122,7 @@ function answer(connection: Connection, identity: Identity): void {
     msg_timeout: Math.trunc(connection.messageTimeoutMs),
     tls_v1: grants.tls,
     deflate: grants.deflate,
-    deflate_level: Math.min(level, options.maxDeflateLevel),
+    deflate_level: grants.deflateLevel,
     max_deflate_level: options.maxDeflateLevel,
     snappy: grants.snappy,
     sample_rate: connection.sampleRate,
@@ -136,4 +133,5 @@ function answer(connection: Connection, identity: Identity): void {
     topology_zone: options.topologyZone,
   });
   connection.respond(encodeFrame(FRAME_RESPONSE, Buffer.from(text, 'utf8').toString('latin1')));
+  if (grants.tls || grants.deflate || grants.snappy) connection.upgradeAfterFlush(grants);
 }

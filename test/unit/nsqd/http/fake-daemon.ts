@@ -192,7 +192,7 @@ export class FakeDaemon {
     };
     this.api = new HttpApi(context);
     const httpsPortInstead = settings.httpsPortInstead ?? null;
-    this.server = new HttpServer(this.api, this.logger, { name: 'HTTP', httpsPortInstead });
+    this.server = new HttpServer(this.api, this.logger, { tls: null, httpsPortInstead });
   }
 
   static async start(settings: FakeDaemonSettings = {}): Promise<FakeDaemon> {
