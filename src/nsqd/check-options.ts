@@ -13,7 +13,7 @@ export function withImpliedValues(options: Options): Options {
   return Object.freeze({ ...options, tlsRequired: TlsRequired.yes });
 }
 
-// DEVIATION: values that crash or block stock nsqd later on (options.md 7.1) are refused at start.
+// DEVIATION(strict-options): values that crash or block stock nsqd later on (options.md 7.1) are refused at start.
 
 /** Why nsqd cannot start with the options, to follow `failed to instantiate nsqd - `. Undefined if it can. */
 export function findOptionProblem(options: Options): string | undefined {

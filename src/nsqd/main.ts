@@ -33,7 +33,7 @@ async function run(): Promise<void> {
   process.on('uncaughtException', (error) => logger.error(`uncaught exception - ${error.stack ?? error.message}`));
 }
 
-/** The first signal stops cleanly; a second one does not wait for that. */
+/** The first signal stops cleanly. DEVIATION(second-signal): a second one, which stock nsqd ignores, ends at once. */
 function stopOnSignal(nsqd: Nsqd): void {
   let isStopping = false;
   for (const signal of STOP_SIGNALS) {

@@ -117,6 +117,7 @@ export const OPTION_TABLE = {
 
   // Memory and disk
   dataPath: option('data-path', STRING, '', 'existing directory for messages and metadata, empty = current directory'),
+  // DEVIATION(durable-by-default): stock nsqd is what `memory` is here.
   durability: option(
     'durability', DURABILITY, 'disk',
     'what is done before the OK leaves: memory = nothing, overflow beyond --mem-queue-size goes to disk; '

@@ -31,7 +31,7 @@ function parseStringList(value: TomlValue): Parsed<readonly string[]> {
   if (value.kind !== 'array') return parsed([]);
   const strings: string[] = [];
   for (const item of value.items) {
-    // DEVIATION: stock nsqd crashes on an element that is no string; here it is refused.
+    // DEVIATION(strict-config-file): stock nsqd crashes on an element that is no string; here it is refused.
     if (item.kind !== 'string') return refused(`invalid string value type ${goTypeName(item)} in the array`);
     strings.push(item.value);
   }
@@ -55,7 +55,7 @@ function parseFloatList(value: TomlValue): Parsed<readonly number[]> {
   if (value.kind !== 'array') return parsed([]);
   const numbers: number[] = [];
   for (const item of value.items) {
-    // DEVIATION: stock nsqd crashes on an integer among the floats, as in [1, 0.99]; here it is one of them.
+    // DEVIATION(strict-config-file): stock nsqd crashes on an integer among the floats, as in [1, 0.99]; here it is one of them.
     if (item.kind !== 'float' && item.kind !== 'integer') {
       return refused(`invalid float64 value type ${goTypeName(item)} in the array`);
     }

@@ -13,7 +13,7 @@ export const STRING: ValueType<string> = {
   word: 'string',
   isBooleanStyle: false,
   parseFlag: parsed,
-  // DEVIATION: stock nsqd takes other types and stores Go's formatting noise, `%!s(int64=5)`; here they are refused.
+  // DEVIATION(strict-config-file): stock nsqd takes other types and stores Go's formatting noise, `%!s(int64=5)`; here they are refused.
   parseConfig: (value) => (value.kind === 'string' ? parsed(value.value) : wrongType('string', value)),
   printDefault: (value) => (value === '' ? '' : quoteLikeGo(value)),
   show: (value) => value,
@@ -79,7 +79,7 @@ export const BOOLEAN: ValueType<boolean> = {
   word: '',
   isBooleanStyle: true,
   parseFlag: parseGoBool,
-  // DEVIATION: stock nsqd takes an integer for the opposite of what it says, 0 for true; here it is refused.
+  // DEVIATION(strict-config-file): stock nsqd takes an integer for the opposite of what it says, 0 for true; here it is refused.
   parseConfig: (value) => {
     if (value.kind === 'boolean') return parsed(value.value);
     return value.kind === 'string' ? parseConfigBoolean(value.value) : wrongType('bool', value);

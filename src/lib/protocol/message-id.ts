@@ -4,7 +4,7 @@
 //         0    ts - 1288834974288               node id           sequence          ts = floor(unix ns / 2^20)
 //
 // Ids rise whatever the wall clock does: when it steps back, or 4096 ids within one ts are used up, ts counts on by itself.
-// DEVIATION: stock nsqd stops publishing to the topic until its clock has caught up.
+// DEVIATION(steady-ids): stock nsqd stops publishing to the topic until its clock has caught up.
 
 const EPOCH_TS = 1288834974288;
 const SEQUENCE_MAX = 4095;

@@ -1,6 +1,6 @@
 // Topology-aware consumption (engine.md 20): which consumers are near the daemon. Exists only while the experiment is on.
 //
-// DEVIATION: every message goes to a ready consumer of the daemon's zone, else of its region, else to anyone. Stock nsqd
+// DEVIATION(topology-preference): every message goes to a ready consumer of the daemon's zone, else of its region, else to anyone. Stock nsqd
 // prefers the near ones only for messages that find one waiting, and lets all compete for what is queued.
 
 import { TOPOLOGY_EXPERIMENT } from '../option-table.js';

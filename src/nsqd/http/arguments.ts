@@ -58,7 +58,7 @@ function rejectRequest(context: HttpContext, exchange: Exchange, reason: string)
 
 /**
  * Answers once what changed is on disk, so that a crash does not bring back what was deleted.
- * DEVIATION: stock nsqd answers before it has written its metadata.
+ * DEVIATION(on-disk-before-answer): stock nsqd answers before it has written its metadata.
  */
 export function sendEmptyWhenOnDisk(context: HttpContext, exchange: Exchange): void {
   exchange.when(context.broker.settled(), () => sendEmpty(exchange));

@@ -44,7 +44,7 @@ export function eachLine(bytes: Buffer, receive: MessageReceiver): void {
 
 /**
  * The first error of a binary body, or null. A body cut off at the limit or by the client is good when all its messages
- * came before. DEVIATION: a body sent in chunks may not exceed `max-body-size`, as one with a declared length.
+ * came before. DEVIATION(bounded-mpub): a body sent in chunks may not exceed `max-body-size`, as one with a declared length.
  */
 export function checkBinary(bytes: Buffer, end: BodyEnd, limits: PublishLimits): HttpError | null {
   const isCut = end === 'overflow';

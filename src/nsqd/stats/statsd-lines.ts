@@ -39,7 +39,7 @@ class LineWriter {
   }
 
   /**
-   * DEVIATION: a total smaller than at the last push, of a topic or channel deleted and created again, is sent whole; stock
+   * DEVIATION(statsd-recreated): a total smaller than at the last push, of a topic or channel deleted and created again, is sent whole; stock
    * nsqd sends a negative increase.
    */
   counter(name: string, total: number): void {

@@ -101,7 +101,7 @@ export class StatsdPusher {
     const { lines, baseline } = statsdLines(sample(), format, this.#baseline);
     this.#baseline = baseline;
     const datagrams = packDatagrams(lines, statsdUdpPacketSize);
-    // DEVIATION: an interval of a second or less spreads over no time; stock nsqd crashes at the first push.
+    // DEVIATION(statsd-interval): an interval of a second or less spreads over no time; stock nsqd crashes at the first push.
     const spreadMs = Math.max(0, this.#intervalMs - QUIET_MS);
     this.#push = { socket, datagrams, sentCount: 0, pauseMs: spreadMs / Math.max(1, datagrams.length) };
     this.#sendNext();

@@ -46,7 +46,7 @@ class RuntimeConfig {
     else sendJson(exchange, JSON.stringify(value));
   }
 
-  /** DEVIATION: a refused value changes nothing, where stock nsqd may keep the first elements of a bad list. */
+  /** DEVIATION(config-put-is-atomic): a refused value changes nothing, where stock nsqd may keep the first elements of a bad list. */
   put(exchange: Exchange, bytes: Buffer, end: BodyEnd): void {
     if (end === 'failed') return sendError(exchange, INTERNAL_ERROR);
     if (end === 'overflow' || bytes.length === 0) return sendError(exchange, INVALID_VALUE_SIZE);

@@ -1,5 +1,5 @@
 // /debug/* (http-api 5.8, 5.9).
-// DEVIATION: the routes, methods and content types of Go's pprof stay, but the profiles are V8's.
+// DEVIATION(debug-endpoints): the routes, methods and content types of Go's pprof stay, but the profiles are V8's.
 
 import { parseQuery } from '../../../lib/http/query.js';
 import { parseDecimalInteger, OUT_OF_RANGE } from '../../../lib/options/go-integer.js';
@@ -83,7 +83,7 @@ function heap(_: HttpContext, exchange: Exchange): void {
 }
 
 /**
- * V8 has no such rate: the value is checked and has no effect. DEVIATION: this and freememory answer 200 when they
+ * V8 has no such rate: the value is checked and has no effect. DEVIATION(debug-endpoints): this and freememory answer 200 when they
  * succeed, where stock nsqd fails on its own empty answer.
  */
 function setBlockRate(_: HttpContext, exchange: Exchange): void {

@@ -1,5 +1,6 @@
 // IDENTIFY: who the client is and what it wants (tcp-protocol 8). Checks run in nsqd's order, nothing is applied before a
-// check of the same step has passed.
+// check of the same step has passed. DEVIATION(identify-again): a repeated IDENTIFY applies whole; in stock nsqd deliveries and
+// heartbeats keep to the first.
 
 import { badBody, identifyFailed } from '../../../lib/protocol/errors.js';
 import type { ProtocolError } from '../../../lib/protocol/errors.js';

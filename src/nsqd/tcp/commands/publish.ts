@@ -16,7 +16,7 @@ export type PublishCommand = 'PUB' | 'MPUB' | 'DPUB';
 
 const NANOSECONDS_PER_MS = 1_000_000;
 /**
- * DEVIATION: the real size of an MPUB may exceed the declared one, which nsqd checks but does not use, by this factor over
+ * DEVIATION(bounded-mpub): the real size of an MPUB may exceed the declared one, which nsqd checks only, by this factor over
  * `--max-body-size` at most; stock nsqd takes any amount of memory.
  */
 const MPUB_OVERSIZE_FACTOR = 16;

@@ -1,0 +1,116 @@
+// The rules of the source tree that are cheap to check: who may import whom, no cycles, and that every deliberate difference
+// from stock nsqd is in the README's table. Sources are read as text.
+
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize, relative } from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+const ROOT = new URL('..', import.meta.url).pathname;
+const SOURCE = join(ROOT, 'src');
+
+/** Folders of the daemon, each importing only those after it (and its own). Files directly in nsqd/ come first. */
+const ORDER = ['nsqd', 'nsqd/http', 'nsqd/tcp', 'nsqd/lookup', 'nsqd/auth', 'nsqd/stats', 'nsqd/broker', 'nsqd/storage', 'lib'];
+/** What everybody may import although it lies directly in nsqd/: names and values without behaviour. */
+const SHARED_FILES = new Set(['nsqd/options.ts', 'nsqd/option-table.ts', 'nsqd/version.ts']);
+/** Node's I/O modules, and the only places that may use them. */
+const IO_MODULES: Readonly<Record<string, RegExp>> = {
+  'node:fs': /^nsqd\/(storage\/|main\.ts|stats\/|http\/|tcp\/)|^lib\/(log|net)\//,
+  'node:net': /^nsqd\/(tcp|http|lookup|auth)\/|^lib\/(http|net)\//,
+  'node:tls': /^nsqd\/(tcp|http|lookup|auth)\/|^lib\/net\//,
+  'node:http': /^nsqd\/(http|lookup|auth)\/|^lib\/(http|net)\//,
+  'node:https': /^nsqd\/(http|lookup|auth)\/|^lib\/(http|net)\//,
+  'node:dgram': /^nsqd\/stats\//,
+  'node:child_process': /^nsqd\/storage\//,
+};
+
+function filesBelow(directory: string): string[] {
+  return readdirSync(directory, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
+    .map((entry) => relative(SOURCE, join(entry.parentPath, entry.name)));
+}
+
+interface Source {
+  readonly file: string;
+  readonly text: string;
+  /** Own files it imports, types included. */
+  readonly imports: readonly string[];
+  readonly modules: readonly string[];
+}
+
+function readSource(file: string): Source {
+  const text = readFileSync(join(SOURCE, file), 'utf8');
+  const targets = [...text.matchAll(/^(?:import|export)\s[^;]*?from '([^']+)';/gms)].map((match) => match[1]!);
+  const imports = targets.filter((target) => target.startsWith('.')).map((target) => {
+    return normalize(join(dirname(file), target)).replace(/\.js$/, '.ts');
+  });
+  return { file, text, imports, modules: targets.filter((target) => target.startsWith('node:')) };
+}
+
+const sources = filesBelow(SOURCE).map(readSource);
+
+function folderOf(file: string): string {
+  const folder = ORDER.filter((each) => file.startsWith(`${each}/`)).sort((a, b) => b.length - a.length)[0];
+  if (folder === undefined) throw new Error(`${file} is in no folder of the order`);
+  return folder;
+}
+
+/** A path of imports that comes back to its beginning, or null. */
+function findCycle(): string[] | null {
+  const importsOf = new Map(sources.map(({ file, imports }) => [file, imports]));
+  const done = new Set<string>();
+  const visit = (file: string, path: readonly string[]): string[] | null => {
+    if (path.includes(file)) return [...path.slice(path.indexOf(file)), file];
+    if (done.has(file)) return null;
+    for (const next of importsOf.get(file) ?? []) {
+      const cycle = visit(next, [...path, file]);
+      if (cycle !== null) return cycle;
+    }
+    done.add(file);
+    return null;
+  };
+  for (const { file } of sources) {
+    const cycle = visit(file, []);
+    if (cycle !== null) return cycle;
+  }
+  return null;
+}
+
+describe('the source tree', () => {
+  it('has sources', () => {
+    expect(sources.length).toBeGreaterThan(50);
+  });
+
+  it.each(sources)('$file imports only what lies below it', ({ file, imports }) => {
+    const own = ORDER.indexOf(folderOf(file));
+    const upwards = imports.filter((target) => !SHARED_FILES.has(target) && ORDER.indexOf(folderOf(target)) < own);
+    expect(upwards).toEqual([]);
+  });
+
+  it.each(sources)('$file leaves input and output to the edges', ({ file, modules }) => {
+    const misplaced = modules.filter((module) => IO_MODULES[module] !== undefined && !IO_MODULES[module].test(file));
+    expect(misplaced).toEqual([]);
+  });
+
+  it('has no cycle of imports', () => {
+    expect(findCycle()).toBeNull();
+  });
+
+  it.each(sources)('$file says at its top what it is for', ({ text }) => {
+    expect(text).toMatch(/^(\/\/|\/\*\*)/);
+  });
+});
+
+describe('deliberate differences from stock nsqd', () => {
+  const marked = sources.flatMap(({ text }) => [...text.matchAll(/DEVIATION\(([a-z-]+)\)/g)].map((match) => match[1]!));
+  const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
+  const section = readme.slice(readme.indexOf('## Differences from stock nsqd'));
+  const listed = [...section.slice(0, section.indexOf('\n## ', 4)).matchAll(/^\| `([a-z-]+)` \|/gm)].map((match) => match[1]!);
+
+  it('are all in the README, and all of the README are marked in the source', () => {
+    expect([...new Set(marked)].sort()).toEqual([...listed].sort());
+  });
+
+  it.each(sources)('$file names each by its word in the README', ({ text }) => {
+    expect(text.match(/DEVIATION(?!\([a-z-]+\))/g)).toBeNull();
+  });
+});
