@@ -1,5 +1,6 @@
-// Opens a listener at an address as --tcp-address and --http-address give it: host and port, the path of a unix socket, or
-// an abstract one (options.md 8). Errors are worded as nsqd words them, e.g. `listen unix /x/t.sock: bind: permission denied`.
+// Opens a listener at an address as --tcp-address and --http-address give it: host and port, the path of a unix socket,
+// or an abstract one (options.md 8). Errors are worded as nsqd words them, e.g. `listen unix /x/t.sock: bind:
+// permission denied`.
 
 import { randomInt } from 'node:crypto';
 import { lookup } from 'node:dns/promises';
@@ -18,8 +19,8 @@ const UNIX_PATH_BYTES_MAX = 107;
 const ANONYMOUS_NAMES = 16 ** 5;
 
 /**
- * Where a server is bound: `host:port`, a path, or `@name`; '' before it listens and after. `port` is -1 for a unix socket
- * and 0 without one.
+ * Where a server is bound: `host:port`, a path, or `@name`; '' before it listens and after. `port` is -1 for a unix
+ * socket and 0 without one.
  */
 export interface Bound {
   readonly text: string;
@@ -79,7 +80,7 @@ async function bindUnix(server: Server, path: string): Promise<void> {
   return bind(server, { path });
 }
 
-/** DEVIATION(stale-socket): a socket file without a server, left by a crash, is removed; stock nsqd refuses to start. */
+/** DEVIATION(stale-socket): a socket file without a server, left by a crash, is removed; stock nsqd does not start. */
 async function isLeftOver(path: string): Promise<boolean> {
   if (!lstatSync(path).isSocket()) return false;
   return new Promise((resolve) => {

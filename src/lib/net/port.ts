@@ -34,7 +34,7 @@ function systemServices(): ReadonlyMap<string, number> {
   }
 }
 
-/** The TCP services of a file like /etc/services: `name port/protocol alias... # remark`. Of equal names the first counts. */
+/** The TCP services of a file like /etc/services, lines of `name port/tcp alias...`. Of equal names the first counts. */
 export function parseServices(text: string): ReadonlyMap<string, number> {
   const ports = new Map<string, number>();
   for (const line of text.split('\n')) {

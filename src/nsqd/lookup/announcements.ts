@@ -1,11 +1,11 @@
-// What one nsqlookupd has yet to be told over its present connection, at most one thing per topic and channel. Told late is
-// told right: what came and went meanwhile is not told at all, so the list is never longer than what exists now plus what
-// was told before.
+// What one nsqlookupd has yet to be told over its present connection, at most one thing per topic and channel. Told
+// late is told right: what came and went meanwhile is not told at all, so the list is never longer than what exists now
+// plus what was told before.
 
 /** The object of REGISTER and UNREGISTER, as on the wire: `<topic>` or `<topic> <channel>`. */
 export type RegistrationName = string;
 
-/** What stands out for a name. `renew`: the server knows an object of that name that is gone, and another one is there. */
+/** What is to be told of a name. `renew`: the object the server knows is gone, and there is a new one of that name. */
 type Outstanding = 'register' | 'unregister' | 'renew';
 
 export function registrationName(topicName: string, channelName: string | null): RegistrationName {

@@ -1,5 +1,5 @@
-// Takes the answers of an nsqlookupd out of the bytes of its connection (nsqlookupd.md 2.2). There is one request at a time,
-// so there is one answer at a time, and nothing may follow it.
+// Takes the answers of an nsqlookupd out of the bytes of its connection (nsqlookupd.md 2.2). There is one request at a
+// time, so there is one answer at a time, and nothing may follow it.
 //
 //   0        4
 //   | length | text |      length: signed, 32 bits, big-endian
@@ -13,7 +13,7 @@ export type AnswerResult =
 
 const INCOMPLETE: AnswerResult = { kind: 'incomplete' };
 
-/** Owns the bytes received of an incomplete answer: never more than the length it has declared, never more than the limit. */
+/** Owns the bytes of an incomplete answer: fewer than it has declared, and never more than the limit. */
 export class AnswerReader {
   readonly #bytesMax: number;
   #chunks: Buffer[] = [];
@@ -31,7 +31,8 @@ export class AnswerReader {
     if (this.#bytes < LENGTH_BYTES) return INCOMPLETE;
     const length = this.#declaredLength();
     if (length < 0) return refused(`response body size (${length}) is negative`);
-    if (length > this.#bytesMax) return refused(`response body size (${length}) is greater than limit (${this.#bytesMax})`);
+    const bytesMax = this.#bytesMax;
+    if (length > bytesMax) return refused(`response body size (${length}) is greater than limit (${bytesMax})`);
     if (this.#bytes < LENGTH_BYTES + length) return INCOMPLETE;
     if (this.#bytes > LENGTH_BYTES + length) return refused('more bytes than the response has');
     const text = Buffer.concat(this.#chunks).toString('utf8', LENGTH_BYTES);

@@ -30,8 +30,8 @@ interface Answer {
 }
 
 /**
- * Names as they were told, neither checked nor sorted. Rejects with an Error that names the URL, at the latest when `signal`
- * aborts: its reason is an Error then.
+ * Names as they were told, neither checked nor sorted. Rejects with an Error that names the URL, at the latest when
+ * `signal` aborts: its reason is an Error then.
  */
 export async function queryChannels(
   place: HttpPlace, topicName: string, parts: QueryParts, signal: AbortSignal,
@@ -102,6 +102,7 @@ function channelsOf({ status, statusText, text }: Answer): readonly string[] {
 /** Undefined when the text is a JSON object without it. Throws when the text is none. */
 function memberOf(text: string, key: string): unknown {
   const value: unknown = JSON.parse(text);
-  if (typeof value !== 'object' || value === null) throw new Error('response is not a JSON object');
+  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
+  if (!isObject) throw new Error('response is not a JSON object');
   return (value as Record<string, unknown>)[key];
 }

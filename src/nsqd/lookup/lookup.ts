@@ -1,12 +1,12 @@
-// Makes this daemon known: a peer per nsqlookupd address, each told of every topic and channel, and asked about new topics
-// (nsqlookupd.md, part A). Owns the peers; they own their connections.
+// Makes this daemon known: a peer per nsqlookupd address, each told of every topic and channel, and asked about new
+// topics (nsqlookupd.md, part A). Owns the peers; they own their connections.
 
 import type { Logger } from '../../lib/log/logger.js';
 import { errorReason } from '../../lib/net/system-error.js';
 import { isEphemeralName, isValidName } from '../../lib/protocol/names.js';
+import type { AlarmClock } from '../../lib/time/alarm-clock.js';
 import type { Clock } from '../../lib/time/clock.js';
 import type { Announcer } from '../broker/announcer.js';
-import type { Broker } from '../broker/broker.js';
 import { DEFAULTS, type Options } from '../options.js';
 import { registrationName, type RegistrationName } from './announcements.js';
 import { type HttpPlace, queryChannels, type QueryParts } from './channel-query.js';
@@ -19,10 +19,16 @@ export type LookupOptions = IdentityOptions & Pick<
   Options, 'httpClientConnectTimeoutMs' | 'httpClientRequestTimeoutMs' | 'maxBodySize' | 'nsqlookupdTcpAddresses'
 >;
 
+/** The broker, as nsqlookupds get to know it. */
+export interface AnnouncedBroker {
+  readonly alarmClock: AlarmClock;
+  readonly topics: ReadonlyMap<string, { readonly name: string; readonly channels: ReadonlyMap<string, unknown> }>;
+}
+
 export interface LookupParts {
   readonly logger: Logger;
   readonly clock: Clock;
-  readonly broker: Broker;
+  readonly broker: AnnouncedBroker;
   readonly random?: () => number;
 }
 
@@ -154,7 +160,7 @@ function requestTimeoutMs({ httpClientRequestTimeoutMs: timeoutMs }: LookupOptio
 }
 
 /** A channel registers its topic with it (nsqlookupd.md 2.4). */
-function* registrationsOf({ topics }: Pick<Broker, 'topics'>): Iterable<RegistrationName> {
+function* registrationsOf({ topics }: AnnouncedBroker): Iterable<RegistrationName> {
   for (const { name, channels } of topics.values()) {
     if (channels.size === 0) yield registrationName(name, null);
     for (const channelName of channels.keys()) yield registrationName(name, channelName);

@@ -1,12 +1,13 @@
-// The connection to one nsqlookupd (nsqlookupd.md 2): connects, identifies itself, announces everything, then announces what
-// changes and pings, one request at a time. It looks after itself: whatever goes wrong ends in `waiting`, and the next
-// connection announces everything anew.
+// The connection to one nsqlookupd (nsqlookupd.md 2): connects, identifies itself, announces everything, then announces
+// what changes and pings, one request at a time. It looks after itself: whatever goes wrong ends in `waiting`, and the
+// next connection announces everything anew.
 //
 //   waiting --retry--> connecting --connected--> identifying --answer--> registered        any --close()--> closed
 //      ^------------------- any error, any deadline missed ---------------------|
 //
-// DEVIATION(lookupd-peers): stock nsqd serves all nsqlookupds one after the other, and notices a lost connection by the next
-// command only, which it loses. Here each has its own pace, and is connected again at once, then in growing intervals.
+// DEVIATION(lookupd-peers): stock nsqd serves all nsqlookupds one after the other, and notices a lost connection by the
+// next command only, which it loses. Here each has its own pace, and is connected again at once, then in growing
+// intervals.
 
 import { connect, type Socket } from 'node:net';
 import type { Logger } from '../../lib/log/logger.js';
@@ -166,7 +167,8 @@ export class LookupPeer {
     else this.#lose('i/o timeout');
   }
 
-  // --- requests and answers ----------------------------------------------------------------------------------------------
+  // --- requests and answers
+  // ----------------------------------------------------------------------------------------------
 
   #send(request: string, bytes: Buffer | string): void {
     this.#request = request;

@@ -45,8 +45,8 @@ async function greeting(path: string): Promise<string> {
 
 /** A socket file without a process behind it, as a crash leaves it. */
 function leaveSocketFile(path: string): void {
-  const program = `require('net').createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, 'SIGKILL'))`;
-  expect(() => execFileSync(process.execPath, ['-e', program])).toThrow();
+  const program = "require('net').createServer().listen(process.argv[1], () => process.kill(process.pid, 'SIGKILL'))";
+  expect(() => execFileSync(process.execPath, ['-e', program, path])).toThrow();
   expect(statSync(path).isSocket()).toBe(true);
 }
 
