@@ -20,7 +20,10 @@ export interface MessageModel {
   readonly body: string;
   readonly topicName: string;
   /** Milliseconds since the simulation began; 0 when it was not deferred. */
-  readonly dueMs: number;
+  dueMs: number;
+  isDuePersisted: boolean;
+  /** Its publisher was told OK. */
+  isAnswered: boolean;
 }
 
 /** One message in one channel. */
@@ -49,6 +52,7 @@ export class Entry {
     this.isAttemptsKnown = isCertain;
     this.notBeforeMs = isCertain ? message.dueMs : 0;
     this.isDeferred = this.notBeforeMs > 0;
+    this.isDuePersisted = message.isDuePersisted;
   }
 }
 
@@ -127,12 +131,14 @@ export class Oracle {
   isStarting = false;
   #checkpointedInStart: string[] = [];
   #isMetadataWrittenInStart = false;
+  /** Files that were to go may still be there: after a crash anything may come again. */
+  hasLeftovers = false;
   /** After a power failure: only what is certain is asked for, anything known may come. */
   isLoose = false;
 
   newMessage(topicName: string, bodyBytes: number, dueMs: number): MessageModel {
     const number = this.messages.length;
-    const message = { number, body: bodyOf(number, bodyBytes), topicName, dueMs };
+    const message = { number, body: bodyOf(number, bodyBytes), topicName, dueMs, isDuePersisted: false, isAnswered: false };
     this.messages.push(message);
     return message;
   }
@@ -161,6 +167,7 @@ export class Oracle {
 
   kept(topic: TopicModel, messages: readonly MessageModel[]): void {
     if (this.topics.get(topic.name) !== topic) return;
+    for (const message of messages) message.isAnswered = true;
     topic.backlog.push(...messages);
     topic.release();
   }
@@ -245,6 +252,7 @@ export class Oracle {
 
   duesWritten(topicName: string): void {
     if (this.isStarting) return;
+    for (const message of this.messages) if (message.topicName === topicName) message.isDuePersisted = true;
     for (const channel of this.topics.get(topicName)?.channels.values() ?? []) {
       for (const entry of channel.entries.values()) entry.isDuePersisted = entry.isDeferred;
     }
@@ -292,6 +300,7 @@ export class Oracle {
     for (const topic of [...this.topics.values(), ...this.ghosts]) {
       this.#forgetEphemeral(topic);
       for (const { number } of [...topic.dropped, ...topic.released]) topic.unknown.add(number);
+      for (const message of topic.backlog) if (!message.isDuePersisted) message.dueMs = 0;
       for (const { number } of topic.released) {
         for (const channel of topic.channels.values()) {
           const entry = channel.entries.get(number);
@@ -300,6 +309,7 @@ export class Oracle {
       }
       topic.dropped = [];
       topic.released = [];
+      if (this.hasLeftovers) for (const message of this.messages) if (message.topicName === topic.name) topic.unknown.add(message.number);
       if (!keepsAll) {
         // What was in memory is lost, and what is in files may have been written long after it was finished.
         for (const message of this.messages) if (message.topicName === topic.name) topic.unknown.add(message.number);
@@ -325,6 +335,11 @@ export class Oracle {
   /** After the power failed: who knows what of the later changes is on the medium. */
   powerFailed(): void {
     this.isLoose = true;
+    for (const topic of this.topics.values()) {
+      for (const channel of topic.channels.values()) {
+        for (const entry of channel.entries.values()) if (!entry.message.isAnswered) entry.isCertain = false;
+      }
+    }
   }
 }
 

@@ -199,7 +199,7 @@ class Simulation {
         unanswered.delete(publish);
         const failure = commit.failures.get(topic);
         if (failure === undefined) this.#oracle.kept(model, messages);
-        else if (mayBeThere(fileSystem.failed.slice(failuresBefore))) this.#oracle.mayExist(model, messages);
+        else if (/sync/.test(failure.message) || mayBeThere(fileSystem.failed.slice(failuresBefore))) this.#oracle.mayExist(model, messages);
         this.#trace(`  ${model.name}: ${messages.length} from ${messages[0]!.number} ${failure === undefined ? 'kept' : `refused: ${failure.message}`}`);
       },
     });
@@ -212,12 +212,14 @@ class Simulation {
 
   /** Reading the files of a former run is not what fails here: a topic that cannot be opened has no promises to break. */
   #undisturbed<T>(action: () => T): T {
-    const { failures } = this.#fileSystem;
+    const { failures, crashAt, operations } = this.#fileSystem;
     this.#fileSystem.failures = null;
+    this.#fileSystem.crashAt = 0;
     try {
       return action();
     } finally {
       this.#fileSystem.failures = failures;
+      if (crashAt > 0) this.#fileSystem.crashAt = crashAt + this.#fileSystem.operations - operations;
     }
   }
 
@@ -295,9 +297,9 @@ class Simulation {
       if (found === null) return;
       const { consumer, entry } = found;
       this.#trace(`${consumer.id} FIN ${entry.message.number}`);
-      this.#expectDone(this.#channelOf(consumer)!.finish(consumer, entry.id!, 0), consumer, entry);
       entry.state = 'finished';
       entry.consumer = null;
+      this.#expectDone(this.#channelOf(consumer)!.finish(consumer, entry.id!, 0), consumer, entry);
     }
   }
 
@@ -371,12 +373,12 @@ class Simulation {
     if (found === null) return;
     const { topic, model } = found;
     this.#trace(`empty ${topic.name}`);
-    topic.empty();
     model.dropped.push(...model.backlog);
     model.backlog = [];
     for (const channel of model.channels.values()) {
       for (const entry of channel.entries.values()) if (!entry.isReleaseKnown) entry.isCertain = false;
     }
+    topic.empty();
   }
 
   #emptyChannel(): void {
@@ -384,11 +386,11 @@ class Simulation {
     if (found === null) return;
     const { channel, model, topic } = found;
     this.#trace(`empty ${topic.name}/${channel.name}`);
-    channel.empty();
     for (const entry of model.unfinished()) {
       entry.state = 'finished';
       entry.consumer = null;
     }
+    channel.empty();
   }
 
   #createChannel(): void {
@@ -534,6 +536,7 @@ class Simulation {
 
   #died(isStopping: boolean): void {
     this.#broker.alarmClock.stop();
+    if (this.#fileSystem.failed.some(({ operation }) => operation === 'remove')) this.#oracle.hasLeftovers = true;
     for (const { topic, messages } of this.#unanswered) this.#oracle.mayExist(topic, messages);
     this.#oracle.crashed(this.#options.durability !== 'memory', isStopping);
     this.#forgetProcess();

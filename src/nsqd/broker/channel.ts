@@ -362,6 +362,7 @@ export class Channel implements TurnChannel {
   ): void {
     if (this.#inFlight.find(bytes, start + ID_OFFSET) !== NO_SLOT) {
       // A second copy, which a crash can leave: it waits until the first is answered, or could not be told from it.
+      // DEVIATION(one-copy-in-flight): stock nsqd sends it without keeping track of it.
       this.addDeferred({ chunk, position, attempts: attemptsBefore, dueMs: nowMs + RETRY_MS, turn: 0 });
       return;
     }

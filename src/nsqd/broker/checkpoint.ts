@@ -25,6 +25,7 @@ export function topicState(topic: CheckpointedTopic, clock: Clock): TopicState {
   return {
     run: log.run,
     metaText: log.metaText,
+    isFinal: false,
     released: log.placeOf(topic.released),
     deferred: topic.deferred
       .filter(({ chunk, index }) => chunk.segment !== null && index < end)

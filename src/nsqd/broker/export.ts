@@ -36,7 +36,7 @@ export function exportTopic(topic: Topic, context: BrokerContext, linkBytesMin =
   for (const channel of channels) states.push(new ChannelExport(topic, channel, context).run(linkBytesMin));
   if (topic.isEphemeral) {
     topic.log.discardAll();
-    context.directory.fileSystem.remove(context.directory.queueMetaPath(topic.name));
+    context.directory.discard(context.directory.queueMetaPath(topic.name));
     return;
   }
   const messages = topic.depth() - topic.backendDepth();
@@ -47,7 +47,6 @@ export function exportTopic(topic: Topic, context: BrokerContext, linkBytesMin =
 /** Leaves in the topic's own queue what no channel has, and the side file if a due time is to be kept. */
 function exportOwnMessages(topic: Topic, channelStates: readonly ChannelState[], context: BrokerContext): void {
   const { log } = topic;
-  const { fileSystem } = context.directory;
   if (topic.depth() > 0) log.writeOut();
   log.syncNow();
   const released = topic.depth() > 0 ? log.placeOf(topic.released) : log.placeOf({ chunk: null, position: 0 });
@@ -58,9 +57,9 @@ function exportOwnMessages(topic: Topic, channelStates: readonly ChannelState[],
   const metaText = formatQueueMeta(log.meta(), null);
   const waiting = channelStates.filter(({ held }) => held.length > 0);
   if (deferred.length > 0 || waiting.length > 0) {
-    topic.stateFile.replace({ run: log.run, metaText, released, deferred, channels: waiting });
+    topic.stateFile.replace({ run: log.run, metaText, isFinal: true, released, deferred, channels: waiting });
   }
-  fileSystem.replace(context.directory.queueMetaPath(topic.name), metaText, true);
+  context.directory.replace(context.directory.queueMetaPath(topic.name), metaText, true);
   if (deferred.length === 0 && waiting.length === 0) topic.stateFile.remove();
   topic.stateFile.close();
   log.close();

@@ -12,6 +12,7 @@ import { MessageIdGenerator } from '../../lib/protocol/message-id.js';
 import type { Alarm } from '../../lib/time/alarm-clock.js';
 import { channelQueueName } from '../storage/data-directory.js';
 import type { StorageError } from '../storage/file-system.js';
+import { runOfQueueMeta } from '../storage/queue-meta.js';
 import { recoverLog } from '../storage/log-recovery.js';
 import type { LogPosition, LogReader } from '../storage/log-reader.js';
 import { MessageLog } from '../storage/message-log.js';
@@ -168,6 +169,7 @@ export class Topic implements TurnTopic, ChannelTopic {
     return !this.#isRunning() && this.log.tailIndex - this.released.index >= this.#context.options.memQueueSize;
   }
 
+  /** DEVIATION(delay-from-publish): stock nsqd starts the delay when the topic hands the message to a channel. */
   #defer(position: number, bytes: number, deferMs: number): void {
     const dueMs = this.#context.clock.monotonicMs() + deferMs;
     const publish = { chunk: this.log.tail!, position, bytes, index: this.log.tailIndex - 1, dueMs };
@@ -317,6 +319,12 @@ export class Topic implements TurnTopic, ChannelTopic {
     if (log.isEmpty()) return null;
     this.#continueIds(log);
     const state = this.#found?.channels.find(({ name }) => name === channelName);
+    if (state?.ownCursor === null && metaText !== null && runOfQueueMeta(metaText) === this.log.run) {
+      // This run had finished the queue, and could not remove its files.
+      log.discardAll();
+      this.#removeOwnQueue(channelName);
+      return null;
+    }
     const isCurrent = state !== undefined && goesWith(this.log.run, state.ownMetaText, metaText);
     if (isCurrent) log.run = this.log.run;
     if (state !== undefined && !isCurrent) this.#foreignQueues.add(channelName);
@@ -356,16 +364,8 @@ export class Topic implements TurnTopic, ChannelTopic {
   }
 
   #removeOwnQueue(channelName: string): void {
-    this.#removeFile(this.#context.directory.queueMetaPath(channelQueueName(this.name, channelName)));
-  }
-
-  /** Whoever deletes a topic or a channel has deleted it, even if a file stays behind. */
-  #removeFile(path: string): void {
-    try {
-      this.#context.directory.fileSystem.remove(path);
-    } catch (error) {
-      this.#context.reportStorageFailure(`TOPIC(${this.name}): failed to remove a file`, error);
-    }
+    const { directory } = this.#context;
+    directory.discard(directory.queueMetaPath(channelQueueName(this.name, channelName)));
   }
 
   // --- administration --------------------------------------------------------------------------------------------------------
@@ -402,8 +402,8 @@ export class Topic implements TurnTopic, ChannelTopic {
     this.log.discardAll();
     const { directory } = this.#context;
     this.stateFile.close();
-    this.#removeFile(directory.topicStatePath(this.name));
-    this.#removeFile(directory.queueMetaPath(this.name));
+    directory.discard(directory.topicStatePath(this.name));
+    directory.discard(directory.queueMetaPath(this.name));
   }
 
   // --- checkpoints -------------------------------------------------------------------------------------------------------------
@@ -484,7 +484,7 @@ export class Topic implements TurnTopic, ChannelTopic {
 
   /** After a crash the state may know of channels that `nsqd.dat` does not: it is written first. */
   #withFoundChannels(channels: readonly ChannelMetadata[]): readonly ChannelMetadata[] {
-    const found = this.#found?.isOfCrash === true ? this.#found.channels : [];
+    const found = this.#found?.isFinal === false ? this.#found.channels : [];
     const missing = found.filter((state) => !channels.some(({ name }) => name === state.name));
     return [...channels, ...missing.map(({ name }) => ({ name, paused: false }))];
   }

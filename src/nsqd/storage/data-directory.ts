@@ -4,6 +4,7 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { isEphemeralName, isValidName } from '../../lib/protocol/names.js';
+import { StorageError } from './file-system.js';
 import type { FileSystem } from './file-system.js';
 
 const DATA_FILE = /^(.+)\.diskqueue\.(\d{6,})\.dat$/;
@@ -20,6 +21,8 @@ export class DataDirectory {
   readonly #foundFiles = new Map<string, number[]>();
   readonly #foundQueues = new Set<string>();
   readonly #foundStates = new Set<string>();
+  /** Files nobody needs that could not be removed. */
+  readonly #leftovers = new Set<string>();
 
   constructor(path: string, fileSystem: FileSystem) {
     this.path = path === '' ? '.' : path;
@@ -71,6 +74,40 @@ export class DataDirectory {
     this.#foundQueues.delete(queue);
     this.#foundFiles.delete(queue);
     this.#foundStates.delete(queue);
+  }
+
+  /**
+   * Removes a file that nobody needs any more. When that fails it is tried again at the clean stop; whoever finished the
+   * last message in the file is not to hear of it. False when it failed.
+   */
+  discard(path: string): boolean {
+    this.#leftovers.delete(path);
+    try {
+      this.fileSystem.remove(path);
+      return true;
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error;
+      this.#leftovers.add(path);
+      return false;
+    }
+  }
+
+  /** Replaces a file by a new one of the same name, atomically. Throws StorageError; the former content is then untouched. */
+  replace(path: string, content: string, isDurable: boolean): void {
+    this.fileSystem.replace(path, content, isDurable);
+    this.#leftovers.delete(path);
+  }
+
+  /** Makes the name free for a new file. Throws StorageError. */
+  makeRoomFor(path: string): void {
+    // Removed, not truncated: a leftover may be a link to a file that another queue needs.
+    this.fileSystem.remove(path);
+    this.#leftovers.delete(path);
+  }
+
+  /** Tries once more to remove what could not be removed. False when something is left. */
+  discardLeftovers(): boolean {
+    return [...this.#leftovers].map((path) => this.discard(path)).every((isGone) => isGone);
   }
 
   /** Topics and their channels as the file names tell them, for a start without usable `nsqd.dat`. */

@@ -46,7 +46,7 @@ export function recoverLog(log: MessageLog): RecoveryReport {
     const damage = file.stoppedAt === null || isTorn ? null : `unreadable from offset ${file.stoppedAt}`;
     if (isTorn) cutTornRecord(fileSystem, path, file.stoppedAt!);
     const isUnused = number === fileNumbers.at(-1) && from === 0 && file.runs.length === 0 && damage === null;
-    if (isUnused) fileSystem.remove(path); // Its number is taken again, so that no gap is left in the numbering.
+    if (isUnused) log.directory.discard(path); // Its number is taken again, so that no gap is left in the numbering.
     else log.adopt(number, isTorn ? file.stoppedAt! : file.size, file.runs, damage);
     if (file.stoppedAt !== null) {
       const what = isTorn ? 'ends in a torn record' : 'cannot be read to its end';

@@ -415,11 +415,13 @@ export class MessageLog implements ChunkOwner {
     tail.limit = 0;
     this.tail = null;
     this.#mark = { ...this.#mark, tail: null, last: this.#last, length: 0, count: 0 };
-    if (this.#segment !== null) this.#segment.isSealed = true;
-    this.#segment?.close();
+    const segment = this.#segment;
+    if (segment !== null) segment.isSealed = true;
+    segment?.close();
     this.#segment = null;
     this.#chunkBytes = FIRST_CHUNK_BYTES;
     for (const reader of this.#readers) reader.leave();
+    if (segment?.liveChunks === 0 && this.#segments.includes(segment)) this.#discard(segment);
     this.evictIfFar(tail);
     if (this.policy !== 'back' || tail.isDone) this.#firstUnwritten = null;
     this.metaIsStale = this.policy !== 'never';
@@ -600,7 +602,7 @@ export class MessageLog implements ChunkOwner {
   writeMeta(): void {
     const text = formatQueueMeta(this.meta(), this.run);
     if (text !== this.metaText) {
-      this.directory.fileSystem.replace(this.directory.queueMetaPath(this.name), text, false);
+      this.directory.replace(this.directory.queueMetaPath(this.name), text, false);
       this.metaText = text;
       this.#directorySync.changed();
     }

@@ -58,7 +58,7 @@ export class QueueWriter {
     this.#roll();
     const { fileSystem } = this.#directory;
     const target = this.#directory.dataPath(this.#queue, this.#fileNumber);
-    fileSystem.remove(target);
+    this.#directory.makeRoomFor(target);
     if (!fileSystem.link(path, target)) return false;
     this.#count([this.#fileNumber, position], records);
     this.#fileNumber += 1;
@@ -86,7 +86,7 @@ export class QueueWriter {
       depth: this.#depth, readFileNumber, readPosition, writeFileNumber: this.#fileNumber, writePosition: this.#fileSize,
     };
     const text = formatQueueMeta(meta, null);
-    this.#directory.fileSystem.replace(this.#directory.queueMetaPath(this.#queue), text, true);
+    this.#directory.replace(this.#directory.queueMetaPath(this.#queue), text, true);
     return text;
   }
 
@@ -111,11 +111,9 @@ export class QueueWriter {
     this.#buffered = 0;
   }
 
-  /** Whatever has the name is a leftover. It is removed, not truncated: it may be a link to a file others need. */
   #createFile(path: string): number {
-    const { fileSystem } = this.#directory;
-    fileSystem.remove(path);
-    return fileSystem.openForWriting(path);
+    this.#directory.makeRoomFor(path);
+    return this.#directory.fileSystem.openForWriting(path);
   }
 
   #closeFile(): void {

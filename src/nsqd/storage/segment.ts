@@ -9,6 +9,7 @@ import type { SyncDone } from './shared-sync.js';
 export class Segment {
   readonly number: number;
   readonly path: string;
+  readonly #directory: DataDirectory;
   readonly #fileSystem: FileSystem;
   /** Bytes assigned to chunks; what is in the file may lag behind by the turn that is being gathered. */
   size: number;
@@ -29,6 +30,7 @@ export class Segment {
   #closesAfterSync = false;
 
   constructor(directory: DataDirectory, queue: string, number: number, size: number, isNew: boolean) {
+    this.#directory = directory;
     this.#fileSystem = directory.fileSystem;
     this.number = number;
     this.path = directory.dataPath(queue, number);
@@ -44,8 +46,7 @@ export class Segment {
   }
 
   #openForWriting(): number {
-    // Removed, not truncated: a leftover may be a link to a file that another queue needs.
-    if (this.#isNew && this.writtenBytes === 0) this.#fileSystem.remove(this.path);
+    if (this.#isNew && this.writtenBytes === 0) this.#directory.makeRoomFor(this.path);
     return this.#fileSystem.openForWriting(this.path);
   }
 
@@ -111,19 +112,20 @@ export class Segment {
     this.#fd = null;
   }
 
-  /**
-   * Removes the file; a damaged one is renamed to `.bad`, as nsqd does. False when it could not be: the next start finds it
-   * below the read position, or finds its messages once more. Nobody who finishes a message is to hear of that.
-   */
+  /** Removes the file; a damaged one is renamed to `.bad`, as nsqd does. False when it could not be. */
   discard(): boolean {
     if (this.#sync.isRunning) this.#closesAfterSync = true;
     else this.#closeNow();
     this.#sync.settle();
+    return this.damage === null ? this.#directory.discard(this.path) : this.#setAside();
+  }
+
+  #setAside(): boolean {
     try {
-      if (this.damage === null) this.#fileSystem.remove(this.path);
-      else if (this.#fileSystem.size(this.path) !== null) this.#fileSystem.rename(this.path, `${this.path}.bad`);
+      if (this.#fileSystem.size(this.path) !== null) this.#fileSystem.rename(this.path, `${this.path}.bad`);
       return true;
     } catch (error) {
+      // It keeps its name: another start finds it and tries again.
       if (error instanceof StorageError) return false;
       throw error;
     }

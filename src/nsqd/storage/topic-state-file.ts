@@ -27,7 +27,7 @@ export class TopicStateFile {
     const text = formatTopicState(state);
     if (text === this.#snapshot && this.#size === Buffer.byteLength(text)) return;
     this.close();
-    this.#directory.fileSystem.replace(this.#path, text, false);
+    this.#directory.replace(this.#path, text, false);
     this.#snapshot = text;
     this.#size = Buffer.byteLength(text);
   }
@@ -48,7 +48,7 @@ export class TopicStateFile {
 
   remove(): void {
     this.close();
-    this.#directory.fileSystem.remove(this.#path);
+    this.#directory.discard(this.#path);
     this.#size = 0;
     this.#snapshot = '';
   }

@@ -9,6 +9,8 @@
 // was when the snapshot was taken. When neither fits, another nsqd has run on the directory and the state is ignored
 // (storage.md 12). A start that finds a state that fits goes on under the same run, so that neither file is ever ahead.
 // Times are wall-clock milliseconds.
+//
+// DEVIATION(side-file): stock nsqd has no such file. DEVIATION(delay-kept): it loses delays on overflow and restart.
 
 import { runOfQueueMeta } from './queue-meta.js';
 
@@ -42,6 +44,8 @@ export interface TopicState {
   readonly run: string;
   /** The metadata on disk when the state was written; after a clean stop the exact form, which names no run. */
   readonly metaText: string | null;
+  /** True after a clean stop: another nsqd may have run since without a trace in the topic's own queue. */
+  readonly isFinal: boolean;
   /** Up to where the topic's messages were given to its channels. */
   readonly released: FilePlace;
   readonly deferred: readonly DeferredState[];
@@ -55,8 +59,6 @@ export type StateChange =
 
 export interface RestoredState extends TopicState {
   readonly changes: readonly StateChange[];
-  /** False after a clean stop: another nsqd may have run since and left the topic's own queue alone. */
-  readonly isOfCrash: boolean;
 }
 
 const VERSION = 1;
@@ -78,8 +80,7 @@ export function parseTopicState(text: string, metaText: string | null): Restored
   if (!goesWith(state.run, state.metaText, metaText)) return null;
   // The last piece is what follows the last line end: nothing, or a torn line.
   const changes = rest.slice(0, -1).map((line) => parseLine<StateChange>(line));
-  const isOfCrash = metaText === null || runOfQueueMeta(metaText) !== null;
-  return { ...state, changes: changes.filter((change) => change !== null), isOfCrash };
+  return { ...state, changes: changes.filter((change) => change !== null) };
 }
 
 /**
