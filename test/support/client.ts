@@ -1,9 +1,12 @@
 // A raw client of the V2 protocol: writes literal bytes, reads frames one by one, sees heartbeats and the close.
-// It hides nothing: no automatic NOP, no automatic FIN, no reconnect. Every wait has a deadline.
+// It hides nothing: no automatic NOP, no automatic FIN, no reconnect. Every wait has a deadline. TLS and compression can be
+// put under it once they are negotiated.
 
 import { connect, type Socket } from 'node:net';
+import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls';
 
 import { type Bytes, command, toBuffer } from './bytes.js';
+import { type Codec, newCodec } from './codec.js';
 import { within } from './eventually.js';
 
 export const FrameType = { response: 0, error: 1, message: 2 } as const;
@@ -30,6 +33,12 @@ export interface Message {
   readonly atMs: number;
 }
 
+/** What a connection is upgraded to. */
+export interface Layers {
+  readonly tls?: ConnectionOptions;
+  readonly compression?: 'snappy' | 'deflate';
+}
+
 export type CloseReason = 'end' | 'reset' | 'open';
 
 export function decodeMessage(frame: Frame): Message {
@@ -49,7 +58,8 @@ export function describeFrame(frame: Frame): string {
 }
 
 export class Client {
-  readonly #socket: Socket;
+  #socket: Socket;
+  #codec: Codec | null = null;
   #pending: Buffer = Buffer.alloc(0);
   /** Frames received; those before `#taken` were handed out. */
   #frames: Frame[] = [];
@@ -65,22 +75,35 @@ export class Client {
   private constructor(socket: Socket) {
     this.#socket = socket;
     socket.setNoDelay(true);
-    socket.on('data', (chunk) => this.#onData(chunk));
-    socket.on('end', () => this.#onClose('end'));
-    socket.on('error', () => this.#onClose('reset'));
-    socket.on('close', () => this.#onClose('end'));
+    this.#listen(socket);
   }
 
-  /** Connects; sends the magic unless told otherwise. */
-  static async connect(port: number, options: { magic?: Bytes } = {}): Promise<Client> {
-    const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+  #listen(socket: Socket): void {
+    socket.on('data', (chunk) => {
+      if (this.#codec === null) this.#onData(chunk);
+      else this.#codec.decode(chunk);
+    });
+    socket.on('end', () => this.#afterDecoding(() => this.#onClose('end')));
+    socket.on('error', () => this.#afterDecoding(() => this.#onClose('reset')));
+    socket.on('close', () => this.#afterDecoding(() => this.#onClose('end')));
+  }
+
+  #afterDecoding(callback: () => void): void {
+    if (this.#codec === null) callback();
+    else this.#codec.settle(callback);
+  }
+
+  /** Connects to a port of this machine or the path of a unix socket; sends the magic unless told otherwise. */
+  static async connect(target: number | string, options: { magic?: Bytes } = {}): Promise<Client> {
+    const address = typeof target === 'string' ? { path: target } : { port: target, host: '127.0.0.1' };
+    const socket = connect({ ...address, allowHalfOpen: true });
     await within(
       new Promise<void>((resolve, reject) => {
         socket.once('connect', resolve);
         socket.once('error', reject);
       }),
       WAIT_MS,
-      `connecting to ${port}`,
+      `connecting to ${target}`,
     );
     const client = new Client(socket);
     client.write(options.magic ?? '  V2');
@@ -91,7 +114,17 @@ export class Client {
 
   write(bytes: Bytes): void {
     const buffer = toBuffer(bytes);
-    if (buffer.length > 0) this.#socket.write(buffer);
+    if (buffer.length > 0) this.#socket.write(this.#codec?.encode(buffer) ?? buffer);
+  }
+
+  /** Writes bytes below the compression. */
+  writeCompressed(bytes: Bytes): void {
+    this.#socket.write(toBuffer(bytes));
+  }
+
+  /** What the compression would make of the bytes. */
+  compress(bytes: Bytes): Buffer {
+    return this.#codec?.encode(toBuffer(bytes)) ?? toBuffer(bytes);
   }
 
   /** Writes a command line, and the sized body if there is one. */
@@ -101,7 +134,7 @@ export class Client {
 
   /** One write per byte, each in its own turn of the event loop. Stops early when the server closes. */
   async writeByteByByte(bytes: Bytes): Promise<void> {
-    for (const byte of toBuffer(bytes)) {
+    for (const byte of this.compress(bytes)) {
       if (this.#closeReason !== 'open') return;
       this.#socket.write(Buffer.of(byte));
       await new Promise((resolve) => setImmediate(resolve));
@@ -218,6 +251,49 @@ export class Client {
 
   resumeReading(): void {
     this.#socket.resume();
+  }
+
+  // --- layers
+
+  /** Begins TLS, without waiting for the OK inside it. Rejects when the handshake fails. */
+  async startTls(options: ConnectionOptions = {}): Promise<TLSSocket> {
+    const plain = this.#socket;
+    for (const event of ['data', 'end', 'close', 'error']) plain.removeAllListeners(event);
+    plain.on('error', () => undefined); // Reported by the TLS socket.
+    const socket = connectTls({ socket: plain, rejectUnauthorized: false, ...options });
+    await within(
+      new Promise<void>((resolve, reject) => {
+        socket.once('secureConnect', resolve);
+        socket.once('error', reject);
+        socket.once('close', () => reject(new Error('closed during the handshake')));
+      }),
+      WAIT_MS,
+      'the TLS handshake',
+    );
+    this.#socket = socket;
+    this.#listen(socket);
+    return socket;
+  }
+
+  /** Compresses from here on, in both directions. */
+  startCompression(kind: 'snappy' | 'deflate'): void {
+    this.#codec = newCodec(kind, (bytes) => this.#onData(bytes));
+  }
+
+  /** IDENTIFY that asks for the layers, and all their OKs. */
+  async upgrade(layers: Layers, settings: Readonly<Record<string, unknown>> = {}): Promise<Record<string, unknown>> {
+    const { tls, compression } = layers;
+    const wants = { tls_v1: tls !== undefined, [compression ?? 'none']: true };
+    const answer = await this.negotiate({ ...settings, ...wants });
+    if (tls !== undefined) {
+      await this.startTls(tls);
+      await this.expectOk();
+    }
+    if (compression !== undefined) {
+      this.startCompression(compression);
+      await this.expectOk();
+    }
+    return answer;
   }
 
   // --- the usual conversations
