@@ -285,7 +285,10 @@ describeAcrossStop(
   ],
 );
 
-describe.concurrent('several clean stops', () => {
+/** Each starts several daemons one after the other; on a busy machine that takes its time. */
+const SEVERAL_STARTS = { timeout: 60_000 };
+
+describe.concurrent('several clean stops', SEVERAL_STARTS, () => {
   it.skipIf(isStock)('deliver at once what became due while the daemon was down', async ({ expect }) => {
     await using daemon = await Daemon.start();
     await create(daemon, 't', 'c');

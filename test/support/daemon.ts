@@ -62,6 +62,9 @@ export interface DaemonOptions {
   /** Ports to listen on; 0 (the default) takes free ones. */
   readonly tcpPort?: number;
   readonly httpPort?: number;
+  /** Whole addresses instead of ports, for unix sockets. */
+  readonly tcpAddress?: string;
+  readonly httpAddress?: string;
 }
 
 export interface ExitStatus {
@@ -125,8 +128,12 @@ export class Daemon {
   readonly #options: DaemonOptions;
   #process: DaemonProcess;
   #earlierOutput = '';
+  /** 0 on a unix socket. */
   tcpPort = 0;
   httpPort = 0;
+  /** What it is bound to, as it says itself. */
+  tcpAddress = '';
+  httpAddress = '';
 
   private constructor(options: DaemonOptions) {
     this.#options = options;
@@ -188,7 +195,7 @@ export class Daemon {
   }
 
   connect(options: { magic?: Bytes } = {}): Promise<Client> {
-    return Client.connect(this.tcpPort, options);
+    return Client.connect(this.tcpPort === 0 ? socketPath(this.tcpAddress) : this.tcpPort, options);
   }
 
   /** A consumer with its ready count set. */
@@ -248,7 +255,8 @@ export class Daemon {
 
   #launch(flags: readonly string[]): DaemonProcess {
     const { program = COMMAND, tcpPort = 0, httpPort = 0 } = this.#options;
-    const addresses = [`--tcp-address=127.0.0.1:${tcpPort}`, `--http-address=127.0.0.1:${httpPort}`];
+    const { tcpAddress = `127.0.0.1:${tcpPort}`, httpAddress = `127.0.0.1:${httpPort}` } = this.#options;
+    const addresses = [`--tcp-address=${tcpAddress}`, `--http-address=${httpAddress}`];
     return launch(program, [...addresses, `--data-path=${this.dataPath}`, ...flags], tmpdir());
   }
 
@@ -261,17 +269,18 @@ export class Daemon {
     };
     this.#process.exit.then(noteEnd, noteEnd);
     while (performance.now() < end && !hasEnded) {
-      this.tcpPort = this.#portInLog('TCP');
-      this.httpPort = this.#portInLog('HTTP');
-      if (this.tcpPort !== 0 && this.httpPort !== 0 && (await this.#answersPing())) return;
+      this.tcpAddress = this.#addressInLog('TCP');
+      this.httpAddress = this.#addressInLog('HTTP');
+      this.tcpPort = portOf(this.tcpAddress);
+      this.httpPort = portOf(this.httpAddress);
+      if (this.tcpAddress !== '' && this.httpAddress !== '' && (await this.#answersPing())) return;
       await delay(5);
     }
     throw new Error(`the daemon did not get ready:\n${this.#process.output}`);
   }
 
-  #portInLog(listener: 'TCP' | 'HTTP'): number {
-    const port = new RegExp(` ${listener}: listening on 127\\.0\\.0\\.1:(\\d+)\n`).exec(this.#process.output)?.[1];
-    return Number(port ?? 0);
+  #addressInLog(listener: 'TCP' | 'HTTP'): string {
+    return new RegExp(` ${listener}: listening on (\\S+)\n`).exec(this.#process.output)?.[1] ?? '';
   }
 
   async #answersPing(): Promise<boolean> {
@@ -286,7 +295,9 @@ export class Daemon {
     const content = toBuffer(body);
     const answer = new Promise<HttpAnswer>((settle, fail) => {
       const headers = { 'content-length': content.length };
-      const options = { host: '127.0.0.1', port: this.httpPort, path, method, headers, agent: false };
+      const place =
+        this.httpPort === 0 ? { socketPath: socketPath(this.httpAddress) } : { host: '127.0.0.1', port: this.httpPort };
+      const options = { ...place, path, method, headers, agent: false };
       const outgoing = request(options, (incoming) => {
         const chunks: Buffer[] = [];
         incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -300,6 +311,16 @@ export class Daemon {
     });
     return within(answer, STOP_MS, `${method} ${path}`);
   }
+}
+
+/** 0 for what is no port of this machine. */
+function portOf(address: string): number {
+  return Number(/^127\.0\.0\.1:(\d+)$/.exec(address)?.[1] ?? 0);
+}
+
+/** Node writes the `@` of an abstract socket as a zero byte. */
+function socketPath(address: string): string {
+  return address.replace(/^@/, '\0');
 }
 
 /** One daemon for all tests of a file or block: started before the first, ended after the last. */
