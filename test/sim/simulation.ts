@@ -641,7 +641,7 @@ class Simulation {
       const model = oracle.topic(topic.name);
       for (const each of ghost) for (const number of allNumbers(each)) model.unknown.add(number);
       for (const channel of topic.channels.values()) {
-        const earlier = [...ghost.flatMap(({ channels }) => [...channels.values()]), ...model.ghosts].filter(({ name }) => name === channel.name);
+        const earlier = [...ghost.flatMap(({ channels, ghosts: gone }) => [...channels.values(), ...gone]), ...model.ghosts].filter(({ name }) => name === channel.name);
         if (!model.channels.has(channel.name) && earlier.length === 0 && !oracle.isLoose) {
           throw new Violation(`channel ${topic.name}/${channel.name} came from nowhere`);
         }

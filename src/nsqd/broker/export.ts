@@ -13,12 +13,12 @@
 import type { DataDirectory } from '../storage/data-directory.js';
 import { channelQueueName } from '../storage/data-directory.js';
 import type { Chunk } from '../storage/chunk.js';
-import type { LogPosition } from '../storage/log-reader.js';
+import type { LogPosition, LogReader } from '../storage/log-reader.js';
 import { formatQueueMeta } from '../storage/queue-meta.js';
 import { QueueWriter } from '../storage/queue-writer.js';
 import { recordAttempts, recordBytes } from '../storage/record.js';
 import type { Segment } from '../storage/segment.js';
-import type { ChannelState, HeldState } from '../storage/topic-state.js';
+import type { ChannelState, DeferredState, HeldState, TopicState } from '../storage/topic-state.js';
 import type { Channel } from './channel.js';
 import { deferredState, RecordPlaces } from './checkpoint.js';
 import type { BrokerContext } from './context.js';
@@ -49,20 +49,62 @@ function exportOwnMessages(topic: Topic, channelStates: readonly ChannelState[],
   const { log } = topic;
   if (topic.depth() > 0) log.writeOut();
   log.syncNow();
+  const isCopied = topic.depth() > 0 && !canStay(topic.released);
+  const own = isCopied ? copyOwnMessages(topic, context) : keepOwnMessages(topic, context);
+  const waiting = channelStates.filter(({ held }) => held.length > 0);
+  const needsState = own.deferred.length > 0 || waiting.length > 0;
+  if (needsState) topic.stateFile.replace({ run: log.run, isFinal: true, ...own, channels: waiting });
+  context.directory.replace(context.directory.queueMetaPath(topic.name), own.metaText, true);
+  if (!needsState) topic.stateFile.remove();
+  topic.stateFile.close();
+  if (isCopied) log.discardAll();
+  else log.close();
+}
+
+type OwnQueue = Pick<TopicState, 'released' | 'deferred'> & { readonly metaText: string };
+
+function keepOwnMessages(topic: Topic, { clock }: BrokerContext): OwnQueue {
+  const { log } = topic;
   const released = topic.depth() > 0 ? log.placeOf(topic.released) : log.placeOf({ chunk: null, position: 0 });
-  const wallOffsetMs = context.clock.wallMs() - context.clock.monotonicMs();
+  const wallOffsetMs = clock.wallMs() - clock.monotonicMs();
   const deferred = topic.deferred.map((each) => deferredState(log, each, wallOffsetMs));
   for (const channel of topic.channels.values()) channel.abandon();
   if (topic.depth() === 0) log.trim();
-  const metaText = formatQueueMeta(log.meta(), null);
-  const waiting = channelStates.filter(({ held }) => held.length > 0);
-  if (deferred.length > 0 || waiting.length > 0) {
-    topic.stateFile.replace({ run: log.run, metaText, isFinal: true, released, deferred, channels: waiting });
+  return { released, deferred, metaText: formatQueueMeta(log.meta(), null) };
+}
+
+/** Writes the queue anew, for files that stock nsqd would stumble over: one is missing in between, or ends with a fragment. */
+function copyOwnMessages(topic: Topic, { clock, directory, options }: BrokerContext): OwnQueue {
+  const { log } = topic;
+  const wallOffsetMs = clock.wallMs() - clock.monotonicMs();
+  const writer = new QueueWriter(directory, topic.name, log.nextFileNumber, options.maxBytesPerFile);
+  const deferred: DeferredState[] = [];
+  let nextDeferred = 0;
+  let { chunk, position } = topic.released as LogPosition;
+  for (let { index } = topic.released; index < log.end().index; index += 1) {
+    while (position >= chunk!.length) [chunk, position] = [chunk!.next, 0];
+    const { bytes, start } = log.recordAt(chunk!, position);
+    const place = writer.append(bytes, start, recordAttempts(bytes, start));
+    const publish = topic.deferred[nextDeferred];
+    if (publish?.index === index) {
+      deferred.push([...place, Math.ceil(publish.dueMs + wallOffsetMs)]);
+      nextDeferred += 1;
+    }
+    position += recordBytes(bytes, start);
   }
-  context.directory.replace(context.directory.queueMetaPath(topic.name), metaText, true);
-  if (deferred.length === 0 && waiting.length === 0) topic.stateFile.remove();
-  topic.stateFile.close();
-  log.close();
+  return { released: writer.readPlace, deferred, metaText: writer.flush() };
+}
+
+/** True when stock nsqd can read the files from the reader on: all there, and nothing but records in them. */
+function canStay(reader: LogReader): boolean {
+  reader.skipEnds();
+  let number = reader.chunk!.segment!.number;
+  for (let { chunk } = reader; chunk !== null; chunk = chunk.next) {
+    const segment = chunk.segment!;
+    if (segment.number > number + 1 || !isWhole(segment, lastOf(chunk, segment))) return false;
+    number = segment.number;
+  }
+  return number === reader.log.nextFileNumber - 1;
 }
 
 class ChannelExport {
@@ -129,18 +171,10 @@ class ChannelExport {
     return bytes;
   }
 
-  /** True when stock nsqd can read the queue's files on from the cursor: all there, all whole, nothing to be left out. */
+  /** True when the queue's files can stay as they are, read on from the cursor. */
   #canKeepFiles(own: LogCursor): boolean {
     const { reader, limit } = own;
-    reader.skipEnds();
-    if (reader.index >= limit.index || this.#hasGap(own, reader.index, limit.index)) return false;
-    let number = reader.chunk!.segment!.number;
-    for (let chunk = reader.chunk; chunk !== null; chunk = chunk.next) {
-      const segment = chunk.segment!;
-      if (segment.number > number + 1 || !isWhole(segment, lastOf(chunk, segment))) return false;
-      number = segment.number;
-    }
-    return number === reader.log.nextFileNumber - 1;
+    return reader.index < limit.index && !this.#hasGap(own, reader.index, limit.index) && canStay(reader);
   }
 
   #keepOwnFiles({ reader, limit }: LogCursor): void {
@@ -178,7 +212,7 @@ class ChannelExport {
     }
   }
 
-  /** Whole files are linked, the parts of the others copied. */
+  /** Files of which nothing was read are linked, the parts of the others copied. */
   #linkOrCopyUnread(cursor: LogCursor): void {
     this.#topic.log.writeOut();
     let at: LogPosition = cursor.reader;
@@ -189,7 +223,7 @@ class ChannelExport {
       const next = { chunk: last, position: last.length, index: last.firstIndex + last.count };
       const isStart = at.position === 0 && at.chunk!.filePosition === 0;
       const canLink =
-        (isStart || this.#writer.isEmpty) && next.index <= cursor.limit.index && isWhole(segment, last) &&
+        isStart && next.index <= cursor.limit.index && isWhole(segment, last) &&
         !this.#hasGap(cursor, at.index, next.index);
       if (!canLink || !this.#link(at, segment, next.index - at.index)) {
         this.#copyRange(cursor, at, next.index <= cursor.limit.index ? next : cursor.limit);
@@ -209,10 +243,8 @@ class ChannelExport {
 
   #link(at: LogPosition, segment: Segment, records: number): boolean {
     const file = this.#writer.nextLinkNumber;
-    if (!this.#writer.link(segment.path, at.chunk!.filePosition + at.position, records)) return false;
-    for (let chunk: Chunk | null = at.chunk; chunk !== null && chunk.segment === segment; chunk = chunk.next) {
-      this.#remember(chunk, file, chunk === at.chunk ? at.position : 0);
-    }
+    if (!this.#writer.link(segment.path, records)) return false;
+    for (let { chunk } = at; chunk !== null && chunk.segment === segment; chunk = chunk.next) this.#remember(chunk, file, 0);
     return true;
   }
 
@@ -254,5 +286,5 @@ function lastOf(from: Chunk, segment: Segment): Chunk {
 
 /** True when the file is nothing but records, up to the end of `last`. */
 function isWhole(segment: Segment, last: Chunk): boolean {
-  return segment.damage === null && segment.writtenBytes === last.filePosition + last.length;
+  return segment.damage === null && !segment.hasFragment && segment.writtenBytes === last.filePosition + last.length;
 }

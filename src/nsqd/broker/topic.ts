@@ -456,14 +456,15 @@ export class Topic implements TurnTopic, ChannelTopic {
       });
     } catch (error) {
       this.#context.reportStorageFailure(`TOPIC(${this.name}): failed to write its state`, error);
+      this.#stateIsUrgent = true;
       this.checkpointSoon();
     }
   }
 
   #writeState(): void {
+    this.stateFile.replace(topicState(this, this.#context.clock));
     this.#stateIsUrgent = false;
     this.#changes = [];
-    this.stateFile.replace(topicState(this, this.#context.clock));
     this.log.writeMeta();
     for (const channel of this.#channels.values()) {
       if (channel.cursors.length > 1) channel.cursors[0]!.reader.log.writeMeta();

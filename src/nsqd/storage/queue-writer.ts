@@ -51,22 +51,18 @@ export class QueueWriter {
   }
 
   /**
-   * Takes over a file of another queue, unread from `position` on with `records` records. False when the file system has no
-   * hard links. The file is shared, so nothing may ever be appended to it: the queue goes on in a new one.
+   * Takes over a file of another queue, of which nothing was read. False when the file system has no hard links. The file is
+   * shared, so nothing may ever be appended to it: the queue goes on in a new one.
    */
-  link(path: string, position: number, records: number): boolean {
+  link(path: string, records: number): boolean {
     this.#roll();
     const { fileSystem } = this.#directory;
     const target = this.#directory.dataPath(this.#queue, this.#fileNumber);
     this.#directory.makeRoomFor(target);
     if (!fileSystem.link(path, target)) return false;
-    this.#count([this.#fileNumber, position], records);
+    this.#count([this.#fileNumber, 0], records);
     this.#fileNumber += 1;
     return true;
-  }
-
-  get isEmpty(): boolean {
-    return this.#readPlace === null;
   }
 
   /** Number the next linked file gets. */
@@ -80,14 +76,19 @@ export class QueueWriter {
 
   /** Flushes data, then metadata, to the medium; returns the metadata's text. */
   finish(): string {
+    const text = this.flush();
+    this.#directory.replace(this.#directory.queueMetaPath(this.#queue), text, true);
+    return text;
+  }
+
+  /** Flushes data to the medium; returns the text of the metadata that goes with it. */
+  flush(): string {
     this.#closeFile();
     const [readFileNumber, readPosition] = this.readPlace;
     const meta = {
       depth: this.#depth, readFileNumber, readPosition, writeFileNumber: this.#fileNumber, writePosition: this.#fileSize,
     };
-    const text = formatQueueMeta(meta, null);
-    this.#directory.replace(this.#directory.queueMetaPath(this.#queue), text, true);
-    return text;
+    return formatQueueMeta(meta, null);
   }
 
   #count(place: FilePlace, records: number): void {

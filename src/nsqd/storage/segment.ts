@@ -21,6 +21,8 @@ export class Segment {
   isSealed = false;
   /** Set when a part of the file could not be read as records: it is then kept aside instead of removed. */
   damage: string | null = null;
+  /** Set when more is in the file than the records of this log. */
+  hasFragment = false;
   /** A flush that failed: what it should have covered may be lost, so nothing that follows in this file counts as kept. */
   syncFailure: StorageError | null = null;
   #fd: number | null = null;
@@ -64,7 +66,9 @@ export class Segment {
   cutBack(size: number): void {
     this.size = size;
     this.writtenBytes = Math.min(this.writtenBytes, size);
+    this.hasFragment = true;
     if (this.#fd !== null) this.#fileSystem.truncate(this.#fd, this.path, size);
+    this.hasFragment = false;
   }
 
   get needsSync(): boolean {
