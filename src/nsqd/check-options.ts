@@ -1,5 +1,5 @@
 // The checks between reading the options and starting with them: nsqd's own in its order (options.md 7.2), then those
-// against values that crash or block stock nsqd (options.md 7.1), then those for parts that do not exist here yet.
+// against values that crash or block stock nsqd (options.md 7.1).
 
 import { formatGoFloat } from '../lib/options/go-float.js';
 import { TlsRequired } from '../lib/options/tls-types.js';
@@ -22,14 +22,13 @@ export function findOptionProblem(options: Options): string | undefined {
     ?? findTlsProblem(options)
     ?? findAuthMethodProblem(options)
     ?? findPercentileProblem(options)
-    ?? firstProblem((field) => findRangeProblem(options, field))
-    ?? findStatisticsProblem(options)
-    ?? firstProblem((field) => findMissingPart(options, field));
+    ?? findAnyRangeProblem(options)
+    ?? findStatisticsProblem(options);
 }
 
-function firstProblem(check: (field: OptionField) => string | undefined): string | undefined {
+function findAnyRangeProblem(options: Options): string | undefined {
   for (const field of OPTION_ROWS.keys()) {
-    const problem = check(field);
+    const problem = findRangeProblem(options, field);
     if (problem !== undefined) return problem;
   }
   return undefined;
@@ -69,12 +68,4 @@ function findStatisticsProblem(options: Options): string | undefined {
     return '--e2e-processing-latency-window-time must be greater than 0';
   }
   return undefined;
-}
-
-function findMissingPart(options: Options, field: OptionField): string | undefined {
-  const row = OPTION_ROWS.get(field);
-  if (row?.notYet === undefined) return undefined;
-  const value = options[field];
-  const isOn = JSON.stringify(value) !== JSON.stringify(row.default);
-  return isOn ? `--${row.flag} is not supported by this version` : undefined;
 }

@@ -6,6 +6,7 @@ import { Logger } from '../lib/log/logger.js';
 import type { TlsIdentity } from '../lib/net/tls-identity.js';
 import { TlsRequired } from '../lib/options/tls-types.js';
 import { SYSTEM_CLOCK } from '../lib/time/clock.js';
+import { authServersOf } from './auth/auth-servers.js';
 import { Broker } from './broker/broker.js';
 import { HttpApi } from './http/api.js';
 import { HttpServer } from './http/server.js';
@@ -60,7 +61,8 @@ export class Nsqd {
     });
     this.#lookup = new Lookup({ logger, clock: SYSTEM_CLOCK, broker: this.#broker });
     this.#broker.announcer = this.#lookup;
-    this.#tcp = new TcpServer({ options, logger, broker: this.#broker, tls });
+    const authServers = authServersOf(options, SYSTEM_CLOCK);
+    this.#tcp = new TcpServer({ options, logger, broker: this.#broker, tls, authServers });
     this.#tls = tls;
     const api = this.#newHttpApi();
     this.#https = tls === null || options.httpsAddress === '' ? null : this.#newHttpServer(api, tls);
@@ -131,7 +133,7 @@ export class Nsqd {
     this.#statsd?.start();
   }
 
-  /** DEVIATION: a data path that does not exist is created; stock nsqd refuses to start. */
+  /** DEVIATION(data-path-created): a data path that does not exist is created; stock nsqd refuses to start. */
   #lockDataPath(): void {
     const path = this.#options.dataPath === '' ? '.' : this.#options.dataPath;
     try {

@@ -29,8 +29,6 @@ interface Remarks {
   readonly isSettable?: boolean;
   /** Accepted and shown, but it tunes something that only exists inside stock nsqd. */
   readonly noEffect?: boolean;
-  /** The part of nsqd the option belongs to, which does not exist here yet: turning it on ends the program at start. */
-  readonly notYet?: string;
 }
 
 export interface OptionRow<T> extends Remarks {
@@ -101,7 +99,6 @@ export const OPTION_TABLE = {
   // Authorization and requests of our own
   authHttpAddresses: option('auth-http-address', STRING_LIST, [], 'auth server: <host>:<port> or URL (repeatable)', {
     key: 'auth_http_addresses',
-    notYet: 'authorization',
   }),
   authHttpRequestMethod: option('auth-http-request-method', STRING, 'get', 'method of auth requests: get or post'),
   httpClientConnectTimeoutMs: option(

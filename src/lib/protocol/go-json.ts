@@ -48,6 +48,25 @@ export class GoJsonObject {
     return Number(value);
   }
 
+  /** Empty when absent. An element that is null is an empty string. */
+  strings(key: string): string[] {
+    return this.#elements(key).map((element) => {
+      if (element !== null && typeof element !== 'string') throw new JsonShapeError(`${key} holds something other than strings`);
+      return element ?? '';
+    });
+  }
+
+  /** Empty when absent. An element that is null is an empty object. */
+  objects(key: string): GoJsonObject[] {
+    return this.#elements(key).map((element) => new GoJsonObject(JSON.stringify(element)));
+  }
+
+  #elements(key: string): unknown[] {
+    const value = this.#value(key) ?? [];
+    if (!Array.isArray(value)) throw new JsonShapeError(`${key} is not an array`);
+    return value;
+  }
+
   #value(key: string): unknown {
     const text = this.#members.get(key);
     return text === undefined ? undefined : JSON.parse(text);

@@ -13,6 +13,8 @@ import { encodeFrame, FRAME_ERROR, HEARTBEAT_FRAME, OK_FRAME } from '../../lib/p
 import type { Logger } from '../../lib/log/logger.js';
 import { TlsRequired } from '../../lib/options/tls-types.js';
 import type { Alarm } from '../../lib/time/alarm-clock.js';
+import type { AuthServers, Requester } from '../auth/auth-servers.js';
+import { ClientAuth } from '../auth/client-auth.js';
 import type { Broker } from '../broker/broker.js';
 import type { AnswerOutcome, Channel } from '../broker/channel.js';
 import type { ClientDescription, Subscriber } from '../broker/subscriber.js';
@@ -58,6 +60,8 @@ export interface ConnectionContext {
   readonly pool: OutputPool;
   /** Null without a certificate. */
   readonly tls: TlsAcceptor | null;
+  /** Null while clients need no authorization. */
+  readonly authServers: AuthServers | null;
   readonly onClosed: (connection: Connection) => void;
 }
 
@@ -79,6 +83,10 @@ interface PublishedCount {
 export class Connection implements Subscriber, TurnOutput, CommitWaiter, LayersOwner {
   readonly id: number;
   readonly remoteAddress: string;
+  /** What the client may do; null while clients need no authorization. */
+  readonly auth: ClientAuth | null;
+  /** '' on a unix socket. */
+  readonly #remoteIp: string;
   readonly #context: ConnectionContext;
   readonly #layers: Layers;
   /** The topmost layer. */
@@ -153,6 +161,8 @@ export class Connection implements Subscriber, TurnOutput, CommitWaiter, LayersO
     this.remoteAddress = ip === undefined ? '@' : `${remoteFamily === 'IPv6' ? `[${ip}]` : ip}:${remotePort}`;
     this.#clientId = ip ?? '';
     this.#hostname = this.#clientId;
+    this.auth = context.authServers === null ? null : new ClientAuth(context.authServers);
+    this.#remoteIp = ip ?? '';
     this.#output = new OutputBuffer(context.pool);
     this.outputBufferTimeoutMs = context.options.outputBufferTimeoutMs;
     this.messageTimeoutMs = context.options.msgTimeoutMs;
@@ -333,23 +343,28 @@ export class Connection implements Subscriber, TurnOutput, CommitWaiter, LayersO
   // --- commands that take time -------------------------------------------------------------------------------------------
 
   /**
-   * Holds back what the client sent behind the running command until that is through; messages, heartbeats and other
-   * connections go on. What the command resolves to reads its body; what it rejects with is sent.
+   * Holds back what the client sends behind the running command until `wait` is over; messages, heartbeats and other
+   * connections go on. Then `proceed` ends the command, or returns the reader of its body; what `wait` rejects with is sent.
+   * Neither happens if the connection is closed first.
    */
-  suspend(command: Promise<BodyReader | void>): void {
+  suspend(wait: Promise<void>, proceed: () => BodyReader | void): void {
     this.#isSuspended = true;
-    command.then(
-      (body) => this.#proceed(() => {
-        this.#body = body ?? null;
+    wait.then(
+      () => this.#resume(proceed),
+      (error: unknown) => this.#resume(() => {
+        throw error;
       }),
-      (error: unknown) => this.#proceed(() => this.#refuse(error)),
     );
   }
 
-  #proceed(settle: () => void): void {
+  #resume(proceed: () => BodyReader | void): void {
     this.#isSuspended = false;
     if (!this.#isReading) return;
-    settle();
+    try {
+      this.#body = proceed() ?? null;
+    } catch (error) {
+      this.#refuse(error);
+    }
     this.#armReadDeadline();
     if (this.#input.length > 0) this.#consumeInput();
     if (!this.#isReading) return this.#input.clear();
@@ -470,6 +485,12 @@ export class Connection implements Subscriber, TurnOutput, CommitWaiter, LayersO
     return this.#context.options.tlsRequired !== TlsRequired.no && !this.isTls;
   }
 
+  /** What auth servers are told of the client. An IPv4 address that came in as IPv6 is one of IPv4 again. */
+  requester(): Requester {
+    const remoteIp = this.#remoteIp.replace(/^::ffff:(?=\d+\.)/, '');
+    return { remoteIp, isTls: this.isTls, commonName: this.#layers.tls?.commonName ?? '' };
+  }
+
   // --- taking messages -------------------------------------------------------------------------------------------------
 
   /** Hot path (bench: delivery). */
@@ -494,7 +515,10 @@ export class Connection implements Subscriber, TurnOutput, CommitWaiter, LayersO
     this.broker.turn.touchOutput(this);
   }
 
-  /** Sends what has been gathered, up to the first answer that waits for its commit. */
+  /**
+   * Sends what has been gathered, up to the first answer that waits for its commit.
+   * DEVIATION(flush-per-turn): stock nsqd keeps messages back for up to `output_buffer_timeout`.
+   */
   flush(): void {
     this.#isFlushRequested = false;
     if (this.#isClosed || this.#isBlocked) return;
@@ -509,6 +533,7 @@ export class Connection implements Subscriber, TurnOutput, CommitWaiter, LayersO
     else this.#channel?.touch();
   }
 
+  /** DEVIATION(slow-client): a client that takes nothing for a heartbeat interval is disconnected; in stock nsqd it lingers. */
   #write(count: number): void {
     const isTaken = this.#transport.write(this.#output.pending(count));
     this.#output.written(count, isTaken);
@@ -648,6 +673,7 @@ export class Connection implements Subscriber, TurnOutput, CommitWaiter, LayersO
     this.#isClosed = true;
     this.#isReading = false;
     this.#isUpgrading = false;
+    this.auth?.cancel();
     this.#alarm.cancel();
     this.#input.clear();
     this.#output.clear();
@@ -664,6 +690,7 @@ export class Connection implements Subscriber, TurnOutput, CommitWaiter, LayersO
 
   // --- for /stats --------------------------------------------------------------------------------------------------------
 
+  /** DEVIATION(all-pub-counts): stock nsqd shows the count of one topic, chosen at random. */
   describe(topicFilter: string): ClientDescription {
     const counts = [...this.#publishedCounts.values()];
     const publishedCounts = topicFilter === '' ? counts : counts.filter(({ topic }) => topic === topicFilter);
@@ -684,9 +711,9 @@ export class Connection implements Subscriber, TurnOutput, CommitWaiter, LayersO
       userAgent: this.#userAgent,
       topologyZone: this.place?.zone ?? '',
       topologyRegion: this.place?.region ?? '',
-      isAuthenticated: false,
-      authIdentity: '',
-      authIdentityUrl: '',
+      isAuthenticated: this.auth?.isAuthorized ?? false,
+      authIdentity: this.auth?.identity ?? '',
+      authIdentityUrl: this.auth?.identityUrl ?? '',
       publishedCounts: publishedCounts.sort((a, b) => (a.topic < b.topic ? -1 : 1)),
       isProducer: this.isProducer,
       isTls: this.isTls,

@@ -5,6 +5,7 @@ import type { Server, Socket } from 'node:net';
 import type { Logger } from '../../lib/log/logger.js';
 import { boundTo, listen } from '../../lib/net/listen.js';
 import type { TlsIdentity } from '../../lib/net/tls-identity.js';
+import type { AuthServers } from '../auth/auth-servers.js';
 import type { Broker } from '../broker/broker.js';
 import type { Options } from '../options.js';
 import { Connection } from './connection.js';
@@ -17,6 +18,8 @@ export interface TcpServerParts {
   readonly broker: Broker;
   /** Null without a certificate: clients cannot have TLS. */
   readonly tls: TlsIdentity | null;
+  /** Null while clients need no authorization. */
+  readonly authServers: AuthServers | null;
 }
 
 export class TcpServer {
@@ -63,9 +66,9 @@ export class TcpServer {
   }
 
   #accept(socket: Socket): void {
-    const { options, logger, broker } = this.#parts;
+    const { options, logger, broker, authServers } = this.#parts;
     const connection = new Connection(socket, this.#nextId, {
-      options, logger, broker,
+      options, logger, broker, authServers,
       pool: this.#pool,
       tls: this.#tls,
       onClosed: (closed) => this.#connections.delete(closed),

@@ -196,14 +196,6 @@ describe('the checks before the start', () => {
     expect(resolve(argv)).toEqual({ kind: 'exit', code: 1, stdout: '', stderr: `${REFUSED}${reason}\n` });
   });
 
-  it.each([
-    [['--auth-http-address=a:1'], 'auth-http-address'],
-    [['--auth-http-address='], 'auth-http-address'],
-  ])('refuse %j as not supported', (argv, flag) => {
-    const stderr = `${REFUSED}--${flag} is not supported by this version\n`;
-    expect(resolve(argv)).toEqual({ kind: 'exit', code: 1, stdout: '', stderr });
-  });
-
   it('report an unreadable percentile without the usage text', () => {
     const result = resolve(['--e2e-processing-latency-percentile=0.5, 0.9']);
     expect(result).toEqual({ kind: 'exit', code: 1, stdout: '', stderr: `${PLAIN}Could not parse:  0.9\n` });

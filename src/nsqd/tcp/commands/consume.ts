@@ -9,16 +9,22 @@ import { goQuote } from '../../../lib/protocol/go-quote.js';
 import { isValidName } from '../../../lib/protocol/names.js';
 import type { AnswerOutcome } from '../../broker/channel.js';
 import { ID_BYTES } from '../../storage/record.js';
+import type { BodyReader } from '../body-reader.js';
 import type { Connection } from '../connection.js';
+import { whenAuthorized } from './auth.js';
 
 const NANOSECONDS_PER_MS = 1_000_000;
 
-export function sub(connection: Connection, params: readonly string[]): void {
+export function sub(connection: Connection, params: readonly string[]): BodyReader | void {
   if (connection.heartbeatIntervalMs <= 0) throw invalid('cannot SUB with heartbeats disabled');
   const [topicName, channelName] = params;
   if (topicName === undefined || channelName === undefined) throw tooFewParameters('SUB');
   if (!isValidName(topicName)) throw badTopic('SUB', goQuote(topicName));
   if (!isValidName(channelName)) throw badChannel('SUB', goQuote(channelName));
+  return whenAuthorized(connection, 'SUB', topicName, channelName, () => subscribe(connection, topicName, channelName));
+}
+
+function subscribe(connection: Connection, topicName: string, channelName: string): void {
   const channel = connection.broker.getTopic(topicName).getChannel(channelName);
   const refusal = channel.addSubscriber(connection, connection.place);
   if (refusal !== null) throw subscribeFailed(refusal);

@@ -1,11 +1,11 @@
 // From a command line to its handler (tcp-protocol 4.2). Handlers of commands with a body return its reader.
 
-import { badBody, invalid, invalidCommand, ProtocolError, tlsRequired } from '../../../lib/protocol/errors.js';
-import { SizedBodyReader } from '../body-reader.js';
+import { invalidCommand, tlsRequired } from '../../../lib/protocol/errors.js';
 import type { BodyReader } from '../body-reader.js';
 import type { Connection } from '../connection.js';
 import { admits } from '../lifecycle.js';
 import type { CommandName } from '../lifecycle.js';
+import { auth } from './auth.js';
 import { cls, fin, rdy, req, sub, touch } from './consume.js';
 import { identify } from './identify.js';
 import { dpub, mpub, pub } from './publish.js';
@@ -38,22 +38,6 @@ export function execute(connection: Connection, line: string): BodyReader | null
   if (handler === undefined) throw invalidCommand(name);
   if (!admits(connection.state, name as CommandName)) return null;
   return handler(connection, params) ?? null;
-}
-
-/** Every auth server is still to come: AUTH is read, and answered as by a daemon that has none. */
-function auth(connection: Connection, params: readonly string[]): BodyReader {
-  if (params.length > 0) throw invalid('AUTH invalid number of parameters');
-  const { maxBodySize } = connection.options;
-  return new SizedBodyReader(
-    (size) => {
-      if (size > maxBodySize) throw badBody(`AUTH body too big ${size} > ${maxBodySize}`);
-      if (size <= 0) throw badBody(`AUTH invalid body size ${size}`);
-    },
-    () => {
-      throw new ProtocolError('E_AUTH_DISABLED AUTH disabled');
-    },
-    (isSizeKnown) => badBody(`AUTH failed to read body${isSizeKnown ? '' : ' size'}`),
-  );
 }
 
 /** `FIN <id>\n`, by far the most frequent line, is recognised by its bytes. */

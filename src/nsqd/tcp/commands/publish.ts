@@ -11,6 +11,7 @@ import { readInt32 } from '../../storage/record.js';
 import { NEED_MORE, SIZE_BYTES, SizedBodyReader } from '../body-reader.js';
 import type { BodyReader } from '../body-reader.js';
 import type { Connection } from '../connection.js';
+import { whenAuthorized } from './auth.js';
 
 export type PublishCommand = 'PUB' | 'MPUB' | 'DPUB';
 
@@ -52,12 +53,24 @@ function oneMessage(connection: Connection, command: 'PUB' | 'DPUB', topicName: 
   return new SizedBodyReader(
     (size) => checkMessageSize(connection, command, size),
     (bytes, start, end) => {
+      if (connection.auth !== null) return publishAuthorized(connection, command, topicName, bytes, start, end, deferMs);
       const topic = connection.broker.getTopic(topicName);
       publishOne(connection, command, topic, bytes, start, end, deferMs);
     },
     (isSizeKnown) => badMessage(`${command} failed to read message body${isSizeKnown ? '' : ' size'}`),
     true,
   );
+}
+
+/** The body is copied: it may have to outlive the read. */
+function publishAuthorized(
+  connection: Connection, command: 'PUB' | 'DPUB', topicName: string, bytes: Buffer, start: number, end: number,
+  deferMs: number,
+): void {
+  const body = Buffer.from(bytes.subarray(start, end));
+  whenAuthorized(connection, command, topicName, '', () => {
+    publishOne(connection, command, connection.broker.getTopic(topicName), body, 0, body.length, deferMs);
+  });
 }
 
 export function checkMessageSize(connection: Connection, command: 'PUB' | 'DPUB', size: number): void {
@@ -83,9 +96,9 @@ function asProtocolError(command: PublishCommand, error: unknown): unknown {
   return error instanceof PublishError ? publishFailed(command, error.message) : error;
 }
 
-export function mpub(connection: Connection, params: readonly string[]): BodyReader {
+export function mpub(connection: Connection, params: readonly string[]): BodyReader | void {
   const name = topicNameOf('MPUB', params);
-  return new BatchReader(connection, connection.broker.getTopic(name));
+  return whenAuthorized(connection, 'MPUB', name, '', () => new BatchReader(connection, connection.broker.getTopic(name)));
 }
 
 /**
