@@ -67,7 +67,10 @@ async function listenUnix(server: Server, path: string): Promise<void> {
   }
 }
 
-/** The file gets mode 0777 minus umask; closing the server removes it. */
+/**
+ * The file gets mode 0777 minus umask; closing the server removes it. The name of an abstract socket is exact from Node 22
+ * on: before libuv 1.48 it is filled up with zero bytes, and only programs that do the same, such as Node 20, find it.
+ */
 async function bindUnix(server: Server, path: string): Promise<void> {
   if (path === '') return bind(server, { path: `\0${anonymousName()}` });
   if (path.startsWith('@')) return bind(server, { path: `\0${path.slice(1)}` });
