@@ -70,17 +70,22 @@ export const PERL_SETS: ReadonlyMap<string, CharSet> = new Map([
   ['w', matching(/[0-9A-Za-z_]/)],
 ]);
 
-const CATEGORY = /^(?:C[cfos]?|L[lmotu]?|M[cen]?|N[dlo]?|P[cdefios]?|S[ckmo]?|Z[lps]?)$/;
-const SCRIPT = /^[A-Z][A-Za-z_]+$/;
+const NAME = /^[A-Za-z_]+$/;
+const SPECIAL_NAME = /^(?:Any|ASCII|Assigned)$/;
+/** Short names of scripts, which Go does not know; these five are the whole names. */
+const SCRIPT_ABBREVIATION = /^(?!Cham|Lisu|Modi|Thai|Toto)[A-Z][a-z]{3}$/;
 
 /** `\p{name}`: a general category or a script; undefined when there is no such. */
 export function unicodeSet(name: string): CharSet | undefined {
-  if (name === 'Any') return new Uint8Array(ASCII_CHARS).fill(1);
-  if (CATEGORY.test(name)) return matching(new RegExp(`^\\p{${name}}$`, 'u'));
-  if (!SCRIPT.test(name)) return undefined;
+  if (!NAME.test(name)) return undefined;
+  if (SPECIAL_NAME.test(name)) return propertySet(name);
+  return propertySet(`gc=${name}`) ?? (SCRIPT_ABBREVIATION.test(name) ? undefined : propertySet(`sc=${name}`));
+}
+
+function propertySet(property: string): CharSet | undefined {
   try {
-    return matching(new RegExp(`^\\p{Script=${name}}$`, 'u'));
+    return matching(new RegExp(`^\\p{${property}}$`, 'u'));
   } catch {
-    return undefined; // The engine knows no such script.
+    return undefined; // There is no such property.
   }
 }

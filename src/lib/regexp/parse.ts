@@ -34,7 +34,7 @@ const DEPTH_MAX = 500;
 const NEWLINE = 0x0a;
 const COUNT = /\{(0|[1-9]\d*)(?:(,)(0|[1-9]\d*)?)?\}/y;
 const FLAGS = /\?(?<on>[imsU]*)(?<minus>-(?<off>[imsU]+))?(?<end>[:)])/y;
-const NAME = /\?P?<(?<name>\w+)>/y;
+const NAME = /\?P?<\w+>/y;
 
 /** Throws PatternError. */
 export function parsePattern(pattern: string): Node {
@@ -44,7 +44,6 @@ export function parsePattern(pattern: string): Node {
 
 class Parser {
   readonly #cursor: PatternCursor;
-  readonly #groupNames = new Set<string>();
   #flags = NO_FLAGS;
   #depth = 0;
 
@@ -136,21 +135,13 @@ class Parser {
   #group(nodes: Node[]): void {
     const cursor = this.#cursor;
     const before = this.#flags;
-    if (cursor.isAt('?') && !this.#takeGroupName() && this.#takeFlags() === ')') return;
+    if (cursor.isAt('?') && cursor.takeMatch(NAME) === null && this.#takeFlags() === ')') return;
     this.#depth += 1;
     if (this.#depth > DEPTH_MAX) throw new PatternError('expression nests too deeply');
     nodes.push(this.#alternation());
     if (!cursor.take(')')) throw new PatternError('missing closing )');
     this.#depth -= 1;
     this.#flags = before;
-  }
-
-  #takeGroupName(): boolean {
-    const name = this.#cursor.takeMatch(NAME)?.groups?.['name'];
-    if (name === undefined) return false;
-    if (this.#groupNames.has(name)) throw new PatternError('duplicate capture group name');
-    this.#groupNames.add(name);
-    return true;
   }
 
   /** Returns what ends the flags: a colon, which begins a group, or a parenthesis. */
