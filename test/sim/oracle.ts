@@ -208,12 +208,16 @@ export class Oracle {
     if (topic === undefined || channel === undefined) throw new Violation(`${where}: no such channel`);
     const entry = channel.entries.get(message.number);
     if (entry !== undefined) return entry;
-    if (!topic.unknown.has(message.number) && !topic.isEphemeral && !this.isLoose) throw new Violation(`${where} is not the channel's, or was finished for good`);
+    if (!this.#mayHave(topic, message)) throw new Violation(`${where} is not the channel's, or was finished for good`);
     const added = new Entry(message, false);
     // Whoever delivers an uncertain message has one copy of it; another may wait in a file.
     added.mayRepeat = true;
     channel.entries.set(message.number, added);
     return added;
+  }
+
+  #mayHave(topic: TopicModel, message: MessageModel): boolean {
+    return topic.unknown.has(message.number) || topic.isEphemeral || this.hasLeftovers || this.isLoose;
   }
 
   #checkDelivery(entry: Entry, attempts: number, nowMs: number, where: string): void {
@@ -337,7 +341,10 @@ export class Oracle {
     this.isLoose = true;
     for (const topic of this.topics.values()) {
       for (const channel of topic.channels.values()) {
-        for (const entry of channel.entries.values()) if (!entry.message.isAnswered) entry.isCertain = false;
+        for (const entry of channel.entries.values()) {
+          if (!entry.message.isAnswered) entry.isCertain = false;
+          entry.isReleaseKnown = false;
+        }
       }
     }
   }

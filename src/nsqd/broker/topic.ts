@@ -20,7 +20,7 @@ import type { WritePolicy } from '../storage/message-log.js';
 import { RECORD_OVERHEAD_BYTES, BODY_OFFSET, LENGTH_BYTES, TIMESTAMP_OFFSET, writeInt32 } from '../storage/record.js';
 import type { ChannelMetadata } from '../storage/metadata-file.js';
 import { TopicStateFile } from '../storage/topic-state-file.js';
-import { goesWith, parseTopicState } from '../storage/topic-state.js';
+import { goesWith, parseTopicState, placesOf } from '../storage/topic-state.js';
 import type { RestoredState, StateChange } from '../storage/topic-state.js';
 import { Channel } from './channel.js';
 import type { ChannelTopic } from './channel.js';
@@ -78,7 +78,10 @@ export class Topic implements TurnTopic, ChannelTopic {
     const { metaText, warnings } = recoverLog(this.log);
     for (const warning of warnings) context.logger.warn(`DISKQUEUE(${name}): ${warning}`);
     this.#found = this.#readState(metaText);
-    if (this.#found !== null) this.log.run = this.#found.run;
+    if (this.#found !== null) {
+      this.log.run = this.#found.run;
+      for (const place of placesOf(this.#found)) this.log.reservePlace(place);
+    }
     this.#kept = this.log.end();
     this.released = this.log.addReader(this.#found === null ? null : this.log.seek(...this.#found.released));
     this.stateFile = new TopicStateFile(context.directory, name);
@@ -326,7 +329,7 @@ export class Topic implements TurnTopic, ChannelTopic {
       return null;
     }
     const isCurrent = state !== undefined && goesWith(this.log.run, state.ownMetaText, metaText);
-    if (isCurrent) log.run = this.log.run;
+    log.run = this.log.run;
     if (state !== undefined && !isCurrent) this.#foreignQueues.add(channelName);
     const place = isCurrent ? state.ownCursor : null;
     return new LogCursor(log.addReader(place === null ? null : log.seek(...place)), log.end());

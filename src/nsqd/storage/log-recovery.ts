@@ -33,7 +33,7 @@ export function recoverLog(log: MessageLog): RecoveryReport {
   log.metaText = metaText;
   const warnings: string[] = [];
   if (metaText !== null && meta === null) warnings.push('metadata is unreadable, taking all data files as unread');
-  if (meta !== null) log.reserveFileNumber(meta.writeFileNumber);
+  if (meta !== null) log.reservePlace([meta.writeFileNumber, meta.writePosition]);
   for (const number of fileNumbers) {
     const path = log.directory.dataPath(log.name, number);
     if (isConsumed(meta, number)) {

@@ -440,7 +440,7 @@ export class MessageLog implements ChunkOwner {
 
   /** Takes over a run of whole records found in a file at start; `damage` says why the file was not read to its end. */
   adopt(fileNumber: number, size: number, runs: readonly RecordRun[], damage: string | null): void {
-    this.reserveFileNumber(fileNumber + 1);
+    this.#reserveFileNumber(fileNumber + 1);
     const segment = new Segment(this.directory, this.name, fileNumber, size, false);
     segment.isSealed = true;
     segment.writtenBytes = size;
@@ -466,8 +466,15 @@ export class MessageLog implements ChunkOwner {
     this.#mark = { ...this.#mark, tail, last: tail, length, count, tailIndex: this.tailIndex };
   }
 
-  /** The number the next file gets at least: files below it are taken, or were. */
-  reserveFileNumber(number: number): void {
+  /**
+   * No file that anybody remembers a place in is begun anew, even if it is gone: the place would be taken for one in the new
+   * file. The beginning of a file is where the next record would have been written.
+   */
+  reservePlace([fileNumber, position]: FilePlace): void {
+    this.#reserveFileNumber(position > 0 ? fileNumber + 1 : fileNumber);
+  }
+
+  #reserveFileNumber(number: number): void {
     this.#nextFileNumber = Math.max(this.#nextFileNumber, number);
     this.#mark = { ...this.#mark, nextFileNumber: this.#nextFileNumber };
   }

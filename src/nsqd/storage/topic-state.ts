@@ -91,6 +91,13 @@ export function goesWith(run: string, rememberedText: string | null, metaText: s
   return metaText === rememberedText || (metaText !== null && runOfQueueMeta(metaText) === run);
 }
 
+/** Places in the topic's log that the state remembers as read or passed. */
+export function placesOf(state: TopicState): FilePlace[] {
+  const places = [state.released];
+  for (const { cursor, skips } of state.channels) places.push(cursor, ...skips.map(([, to]) => to));
+  return places;
+}
+
 function parseLine<T>(line: string): T | null {
   try {
     const value: unknown = JSON.parse(line);
