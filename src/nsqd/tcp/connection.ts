@@ -12,20 +12,22 @@ import { E_BAD_PROTOCOL, identifyFailed, ProtocolError, publishFailed } from '..
 import { encodeFrame, FRAME_ERROR, HEARTBEAT_FRAME, OK_FRAME } from '../../lib/protocol/frame.js';
 import type { Logger } from '../../lib/log/logger.js';
 import { TlsRequired } from '../../lib/options/tls-types.js';
-import type { Alarm } from '../../lib/time/alarm-clock.js';
 import type { AuthServers, Requester } from '../auth/auth-servers.js';
 import { ClientAuth } from '../auth/client-auth.js';
 import type { Broker } from '../broker/broker.js';
 import type { AnswerOutcome, Channel } from '../broker/channel.js';
-import type { ClientDescription, Subscriber } from '../broker/subscriber.js';
+import type { ClientDescription } from '../broker/subscriber.js';
 import type { Topic } from '../broker/topic.js';
-import type { ClientPlace } from '../broker/topology.js';
 import type { Commit, CommitWaiter, TurnOutput } from '../broker/turn.js';
 import type { Options } from '../options.js';
 import { NEED_MORE } from './body-reader.js';
 import type { BodyReader } from './body-reader.js';
+import { ClientProfile } from './client-profile.js';
+import type { PublishedCount } from './client-profile.js';
+import type { CommandClient, PublishCommand } from './commands/client.js';
 import { execute, FIN_BYTES, isFin } from './commands/dispatch.js';
-import type { PublishCommand } from './commands/publish.js';
+import { Deadlines } from './deadlines.js';
+import type { DeadlineOwner } from './deadlines.js';
 import { InputBuffer } from './input-buffer.js';
 import { Layers } from './layers.js';
 import type { Grants, LayersOwner } from './layers.js';
@@ -35,13 +37,12 @@ import type { OutputPool } from './output-buffer.js';
 import { SocketTransport } from './socket-transport.js';
 import type { TlsAcceptor } from './tls-acceptor.js';
 import type { Transport } from './transport.js';
+import { UnsettledPublishes } from './unsettled-publishes.js';
 
 const MAGIC = '  V2';
 const LINE_BYTES_MAX = 16384;
 const NEWLINE = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
-const HEARTBEAT_INTERVAL_MS = 30_000;
-const OUTPUT_BUFFER_BYTES = 16384;
 /** Messages are handed out to a connection until this much waits to be sent in one turn. */
 const OUTPUT_BYTES_PER_TURN = 256 * 1024;
 /** While this much waits for a client that does not read, its commands are not read either. */
@@ -65,25 +66,9 @@ export interface ConnectionContext {
   readonly onClosed: (connection: Connection) => void;
 }
 
-/** OKs in the output that wait for a commit. */
-interface PendingPublish {
-  readonly commit: Commit;
-  readonly topic: Topic;
-  readonly command: PublishCommand;
-  /** Where the first of them begins. */
-  offset: number;
-}
-
-/** Messages published over a connection to one topic. */
-interface PublishedCount {
-  readonly topic: string;
-  count: number;
-}
-
-export class Connection implements Subscriber, TurnOutput, CommitWaiter, LayersOwner {
+export class Connection implements CommandClient, TurnOutput, CommitWaiter, LayersOwner, DeadlineOwner {
   readonly id: number;
   readonly remoteAddress: string;
-  /** What the client may do; null while clients need no authorization. */
   readonly auth: ClientAuth | null;
   /** '' on a unix socket. */
   readonly #remoteIp: string;
@@ -91,7 +76,8 @@ export class Connection implements Subscriber, TurnOutput, CommitWaiter, LayersO
   readonly #layers: Layers;
   /** The topmost layer. */
   #transport: Transport;
-  readonly #connectedAtSeconds = Math.floor(Date.now() / 1000);
+  readonly profile: ClientProfile;
+  readonly #deadlines: Deadlines;
 
   // Reading.
   readonly #input = new InputBuffer();
@@ -114,41 +100,22 @@ export class Connection implements Subscriber, TurnOutput, CommitWaiter, LayersO
   #isUpgrading = false;
   /** Layers to add once everything gathered is sent. */
   #grants: Grants | null = null;
-  /** Wakes the connection for the earliest of heartbeat, read deadline and write deadline. */
-  readonly #alarm: Alarm;
-  #readDeadlineMs = Infinity;
-  #nextHeartbeatMs = Infinity;
-  #writeDeadlineMs = Infinity;
 
   // Writing.
   readonly #output: OutputBuffer;
   #isFlushRequested = false;
   /** True while the transport holds bytes the client has not taken. */
   #isBlocked = false;
-  #pending: PendingPublish[] = [];
-  #joined: Commit | null = null;
+  readonly #unsettled: UnsettledPublishes;
   /** Close once everything gathered is sent. */
   #endsAfterFlush = false;
   #isClosed = false;
 
-  // What the client told us, and what it did.
+  // Consuming and publishing.
   state: ClientState = ClientState.init;
   #channel: Channel | null = null;
-  #clientId: string;
-  #hostname: string;
-  #userAgent = '';
-  /** Null until IDENTIFY. */
-  place: ClientPlace | null = null;
-  readonly #publishedCounts = new Map<string, PublishedCount>();
   /** That of the topic published to last. */
   #publishedCount: PublishedCount | null = null;
-  #lastPublishedTopic: Topic | null = null;
-  #readyCount = 0;
-  #finishCount = 0;
-  #requeueCount = 0;
-  heartbeatIntervalMs = HEARTBEAT_INTERVAL_MS;
-  outputBufferSize = OUTPUT_BUFFER_BYTES;
-  outputBufferTimeoutMs: number;
   sampleRate = 0;
   messageTimeoutMs: number;
   inFlightCount = 0;
@@ -159,14 +126,14 @@ export class Connection implements Subscriber, TurnOutput, CommitWaiter, LayersO
     this.#context = context;
     const { remoteAddress: ip, remotePort, remoteFamily } = socket;
     this.remoteAddress = ip === undefined ? '@' : `${remoteFamily === 'IPv6' ? `[${ip}]` : ip}:${remotePort}`;
-    this.#clientId = ip ?? '';
-    this.#hostname = this.#clientId;
+    this.profile = new ClientProfile(ip ?? '', context.options);
     this.auth = context.authServers === null ? null : new ClientAuth(context.authServers);
     this.#remoteIp = ip ?? '';
     this.#output = new OutputBuffer(context.pool);
-    this.outputBufferTimeoutMs = context.options.outputBufferTimeoutMs;
     this.messageTimeoutMs = context.options.msgTimeoutMs;
-    this.#alarm = context.broker.alarmClock.newAlarm((nowMs) => this.#ring(nowMs));
+    const { turn, alarmClock } = context.broker;
+    this.#unsettled = new UnsettledPublishes(turn, this);
+    this.#deadlines = new Deadlines(this, alarmClock, () => turn.nowMs());
     socket.setNoDelay(true);
     socket.setKeepAlive(true, 15_000);
     const transport = new SocketTransport(socket, this);
@@ -184,10 +151,6 @@ export class Connection implements Subscriber, TurnOutput, CommitWaiter, LayersO
 
   get logger(): Logger {
     return this.#context.logger;
-  }
-
-  get isProducer(): boolean {
-    return this.#publishedCounts.size > 0;
   }
 
   // --- reading ---------------------------------------------------------------------------------------------------------
@@ -227,7 +190,7 @@ export class Connection implements Subscriber, TurnOutput, CommitWaiter, LayersO
       at = next;
       this.#commandEnded ||= this.#body === null;
     }
-    if (this.#commandEnded) this.#armReadDeadline();
+    if (this.#commandEnded) this.#deadlines.armRead();
     this.#commandEnded = false;
     return at;
   }
@@ -252,7 +215,7 @@ export class Connection implements Subscriber, TurnOutput, CommitWaiter, LayersO
     }
     this.#context.logger.info(`CLIENT(${this.remoteAddress}): desired protocol magic '${magic}'`);
     this.#hasMagic = true;
-    this.#restartHeartbeat();
+    this.#deadlines.restart(this.profile.heartbeatIntervalMs);
     return at + MAGIC.length;
   }
 
@@ -342,11 +305,6 @@ export class Connection implements Subscriber, TurnOutput, CommitWaiter, LayersO
 
   // --- commands that take time -------------------------------------------------------------------------------------------
 
-  /**
-   * Holds back what the client sends behind the running command until `wait` is over; messages, heartbeats and other
-   * connections go on. Then `proceed` ends the command, or returns the reader of its body; what `wait` rejects with is sent.
-   * Neither happens if the connection is closed first.
-   */
   suspend(wait: Promise<void>, proceed: () => BodyReader | void): void {
     this.#isSuspended = true;
     wait.then(
@@ -365,7 +323,7 @@ export class Connection implements Subscriber, TurnOutput, CommitWaiter, LayersO
     } catch (error) {
       this.#refuse(error);
     }
-    this.#armReadDeadline();
+    this.#deadlines.armRead();
     if (this.#input.length > 0) this.#consumeInput();
     if (!this.#isReading) return this.#input.clear();
     this.#resumeInput();
@@ -379,36 +337,23 @@ export class Connection implements Subscriber, TurnOutput, CommitWaiter, LayersO
     this.requestFlush();
   }
 
-  /** Hot path (bench: pub). Answers a publish with OK, to be sent once the turn's commit is through. */
+  /** Hot path (bench: pub). */
   published(command: PublishCommand, topic: Topic, count: number): void {
-    if (topic !== this.#lastPublishedTopic || this.#joined !== this.broker.turn.commit) this.#joinCommit(command, topic);
+    if (!this.#unsettled.covers(topic)) {
+      this.#unsettled.add(command, topic, this.#output.length);
+      this.#publishedCount = this.profile.publishedTo(topic.name);
+    }
     this.#publishedCount!.count += count;
     this.#output.append(OK_FRAME);
     if (!this.#isFlushRequested) this.requestFlush();
   }
 
-  #joinCommit(command: PublishCommand, topic: Topic): void {
-    const { turn } = this.broker;
-    if (this.#joined !== turn.commit) this.#joined = turn.join(this);
-    this.#lastPublishedTopic = topic;
-    this.#publishedCount = this.#publishedCounts.get(topic.name) ?? { topic: topic.name, count: 0 };
-    this.#publishedCounts.set(topic.name, this.#publishedCount);
-    this.#pending.push({ commit: this.#joined, topic, command, offset: this.#output.length });
-  }
-
   settled(commit: Commit): void {
     if (this.#isClosed) return;
-    for (const { commit: of, topic, command, offset } of this.#pending) {
-      const failure = of === commit ? commit.failures.get(topic) : undefined;
-      if (failure === undefined) continue;
-      this.#output.cutBack(offset);
-      this.#pending = [];
-      this.#refuse(publishFailed(command, failure.message));
-      return;
-    }
-    this.#pending = this.#pending.filter((pending) => pending.commit !== commit);
-    if (this.#joined === commit) this.#joined = null;
-    this.requestFlush();
+    const failure = this.#unsettled.settle(commit);
+    if (failure === null) return this.requestFlush();
+    this.#output.cutBack(failure.offset);
+    this.#refuse(publishFailed(failure.command, failure.reason));
   }
 
   subscribed(channel: Channel): void {
@@ -417,25 +362,25 @@ export class Connection implements Subscriber, TurnOutput, CommitWaiter, LayersO
   }
 
   startClosing(): void {
-    this.#readyCount = 0;
+    this.profile.readyCount = 0;
     this.state = ClientState.closing;
   }
 
   setReadyCount(count: number): void {
-    this.#readyCount = count;
+    this.profile.readyCount = count;
     this.#channel?.touch();
   }
 
   /** Hot path (bench: delivery). */
   finish(bytes: Uint8Array, at: number): AnswerOutcome {
     const outcome = this.#channel!.finish(this, bytes, at);
-    if (outcome === 'done') this.#finishCount += 1;
+    if (outcome === 'done') this.profile.finishCount += 1;
     return outcome;
   }
 
   requeue(bytes: Uint8Array, at: number, delayMs: number): AnswerOutcome {
     const outcome = this.#channel!.requeue(this, bytes, at, delayMs);
-    if (outcome === 'done') this.#requeueCount += 1;
+    if (outcome === 'done') this.profile.requeueCount += 1;
     return outcome;
   }
 
@@ -443,32 +388,15 @@ export class Connection implements Subscriber, TurnOutput, CommitWaiter, LayersO
     return this.#channel!.extend(this, bytes, at);
   }
 
-  setIdentity(identity: Pick<ClientDescription, 'clientId' | 'hostname' | 'userAgent' | 'topologyRegion' | 'topologyZone'>): void {
-    this.#clientId = identity.clientId;
-    this.#hostname = identity.hostname;
-    this.#userAgent = identity.userAgent;
-    this.place = { zone: identity.topologyZone, region: identity.topologyRegion };
-  }
-
-  /** 0 turns heartbeats and deadlines off. The timer starts anew. */
   setHeartbeatInterval(intervalMs: number): void {
-    this.heartbeatIntervalMs = intervalMs;
-    this.#restartHeartbeat();
+    this.profile.heartbeatIntervalMs = intervalMs;
+    this.#deadlines.restart(intervalMs);
   }
 
-  /** The values of IDENTIFY: 0 keeps what was, -1 turns buffering or its timer off. */
-  setOutputBuffer(size: number, timeoutMs: number): void {
-    if (timeoutMs !== 0) this.outputBufferTimeoutMs = Math.max(timeoutMs, 0);
-    if (size === -1) this.outputBufferTimeoutMs = 0;
-    if (size !== 0) this.outputBufferSize = Math.max(size, 1);
-  }
-
-  /** Which of the layers that the client asks for it gets. */
   grantLayers(wants: Grants): Grants {
     return this.#layers.grant(wants);
   }
 
-  /** The layers follow once everything gathered is sent; what the client has sent before is dropped (tcp-protocol 9.2). */
   upgradeAfterFlush(grants: Grants): void {
     this.#grants = grants;
     this.#isUpgrading = true;
@@ -480,7 +408,6 @@ export class Connection implements Subscriber, TurnOutput, CommitWaiter, LayersO
     return this.#layers.tls !== null;
   }
 
-  /** True as long as IDENTIFY is all the client may say. */
   get isTlsMissing(): boolean {
     return this.#context.options.tlsRequired !== TlsRequired.no && !this.isTls;
   }
@@ -496,7 +423,7 @@ export class Connection implements Subscriber, TurnOutput, CommitWaiter, LayersO
   /** Hot path (bench: delivery). */
   isReady(): boolean {
     return (
-      this.inFlightCount < this.#readyCount && !this.#isBlocked && this.#output.length < OUTPUT_BYTES_PER_TURN &&
+      this.inFlightCount < this.profile.readyCount && !this.#isBlocked && this.#output.length < OUTPUT_BYTES_PER_TURN &&
       !this.#endsAfterFlush
     );
   }
@@ -522,10 +449,8 @@ export class Connection implements Subscriber, TurnOutput, CommitWaiter, LayersO
   flush(): void {
     this.#isFlushRequested = false;
     if (this.#isClosed || this.#isBlocked) return;
-    const [held] = this.#pending;
-    const count = held === undefined ? this.#output.length : held.offset;
+    const count = this.#unsettled.sendableBytes(this.#output.length);
     if (count > 0) this.#write(count);
-    for (const pending of this.#pending) pending.offset -= count;
     if (this.#isBlocked) return;
     if (this.#output.length > 0) this.#channel?.touch();
     else if (this.#endsAfterFlush) this.#end();
@@ -537,20 +462,19 @@ export class Connection implements Subscriber, TurnOutput, CommitWaiter, LayersO
   #write(count: number): void {
     const isTaken = this.#transport.write(this.#output.pending(count));
     this.#output.written(count, isTaken);
+    this.#unsettled.sent(count);
     if (!isTaken) this.#awaitDrain();
   }
 
   #awaitDrain(): void {
     this.#isBlocked = true;
-    if (this.heartbeatIntervalMs <= 0) return;
-    this.#writeDeadlineMs = this.broker.turn.nowMs() + this.heartbeatIntervalMs;
-    this.#alarm.setNoLaterThan(this.#writeDeadlineMs);
+    this.#deadlines.armWrite();
   }
 
   drained(): void {
     this.#isBlocked = false;
     this.#output.reclaim();
-    this.#writeDeadlineMs = Infinity;
+    this.#deadlines.disarmWrite();
     this.#resumeInput();
     this.requestFlush();
   }
@@ -569,7 +493,7 @@ export class Connection implements Subscriber, TurnOutput, CommitWaiter, LayersO
   #resumeInput(): void {
     if (!this.#isInputPaused || this.#isBehind()) return;
     this.#isInputPaused = false;
-    this.#armReadDeadline();
+    this.#deadlines.armRead();
     this.#transport.resume();
   }
 
@@ -577,8 +501,7 @@ export class Connection implements Subscriber, TurnOutput, CommitWaiter, LayersO
 
   #upgrade(grants: Grants): void {
     this.#grants = null;
-    this.#readDeadlineMs = this.broker.turn.nowMs() + TLS_HANDSHAKE_MS;
-    this.#alarm.setNoLaterThan(this.#readDeadlineMs);
+    this.#deadlines.armReadFor(TLS_HANDSHAKE_MS);
     this.#layers.add(grants, this);
   }
 
@@ -587,8 +510,8 @@ export class Connection implements Subscriber, TurnOutput, CommitWaiter, LayersO
     this.#isUpgrading = false;
     this.#transport = transport;
     this.#isReading = true;
-    this.#readDeadlineMs = Infinity;
-    this.#armReadDeadline();
+    this.#deadlines.disarmRead();
+    this.#deadlines.armRead();
     if (!isTaken) this.#awaitDrain();
     transport.resume();
   }
@@ -604,40 +527,22 @@ export class Connection implements Subscriber, TurnOutput, CommitWaiter, LayersO
 
   // --- time --------------------------------------------------------------------------------------------------------------
 
-  #restartHeartbeat(): void {
-    if (this.heartbeatIntervalMs <= 0) {
-      this.#nextHeartbeatMs = Infinity;
-      this.#readDeadlineMs = Infinity;
-      return;
-    }
-    this.#nextHeartbeatMs = this.broker.turn.nowMs() + this.heartbeatIntervalMs;
-    this.#armReadDeadline();
-    this.#alarm.setFor(this.#nextHeartbeatMs);
+  heartbeatDue(): void {
+    if (this.#isReading) this.respond(HEARTBEAT_FRAME);
   }
 
-  /** Two intervals from now for the next whole command (tcp-protocol 7.2); the alarm finds out when it rings. */
-  #armReadDeadline(): void {
-    if (this.heartbeatIntervalMs > 0) this.#readDeadlineMs = this.broker.turn.nowMs() + 2 * this.heartbeatIntervalMs;
+  mayTimeOut(): boolean {
+    return !this.#isInputPaused && !this.#isSuspended;
   }
 
-  #ring(nowMs: number): void {
-    if (nowMs >= this.#writeDeadlineMs) return this.closeAbruptly();
-    if (nowMs >= this.#nextHeartbeatMs) {
-      this.#nextHeartbeatMs += this.heartbeatIntervalMs;
-      if (this.#isReading) this.respond(HEARTBEAT_FRAME);
-    }
-    if (nowMs >= this.#readDeadlineMs) {
-      if (!this.#isInputPaused && !this.#isSuspended) return this.#readTimedOut();
-      this.#readDeadlineMs = Infinity; // It is not the client who keeps the next command waiting.
-    }
-    const nextMs = Math.min(this.#nextHeartbeatMs, this.#readDeadlineMs, this.#writeDeadlineMs);
-    if (nextMs !== Infinity) this.#alarm.setFor(nextMs);
-  }
-
-  #readTimedOut(): void {
+  readTimedOut(): void {
     if (this.#isUpgrading) return this.upgradeFailed('i/o timeout', true);
     if (this.#body !== null) this.#refuse(this.#body.endedEarly(this.#input.length));
     else this.closeAbruptly();
+  }
+
+  writeTimedOut(): void {
+    this.closeAbruptly();
   }
 
   // --- closing -----------------------------------------------------------------------------------------------------------
@@ -646,8 +551,7 @@ export class Connection implements Subscriber, TurnOutput, CommitWaiter, LayersO
   #endAfterFlush(): void {
     this.#isReading = false;
     this.#endsAfterFlush = true;
-    this.#nextHeartbeatMs = Infinity;
-    this.#readDeadlineMs = Infinity;
+    this.#deadlines.stopListening();
     this.#leaveChannel();
     this.requestFlush();
   }
@@ -656,8 +560,7 @@ export class Connection implements Subscriber, TurnOutput, CommitWaiter, LayersO
   #end(): void {
     this.#endsAfterFlush = true;
     this.#transport.end();
-    this.#writeDeadlineMs = this.broker.turn.nowMs() + GRACE_MS;
-    this.#alarm.setFor(this.#writeDeadlineMs);
+    this.#deadlines.armWriteFor(GRACE_MS);
   }
 
   closeAbruptly(): void {
@@ -674,10 +577,10 @@ export class Connection implements Subscriber, TurnOutput, CommitWaiter, LayersO
     this.#isReading = false;
     this.#isUpgrading = false;
     this.auth?.cancel();
-    this.#alarm.cancel();
+    this.#deadlines.cancel();
     this.#input.clear();
     this.#output.clear();
-    this.#pending = [];
+    this.#unsettled.clear();
     this.#leaveChannel();
     this.#context.onClosed(this);
   }
@@ -690,36 +593,22 @@ export class Connection implements Subscriber, TurnOutput, CommitWaiter, LayersO
 
   // --- for /stats --------------------------------------------------------------------------------------------------------
 
-  /** DEVIATION(all-pub-counts): stock nsqd shows the count of one topic, chosen at random. */
   describe(topicFilter: string): ClientDescription {
-    const counts = [...this.#publishedCounts.values()];
-    const publishedCounts = topicFilter === '' ? counts : counts.filter(({ topic }) => topic === topicFilter);
     return {
-      clientId: this.#clientId,
-      hostname: this.#hostname,
+      ...this.profile.describe(topicFilter),
       remoteAddress: this.remoteAddress,
       state: this.state,
-      readyCount: this.#readyCount,
       inFlightCount: this.inFlightCount,
       messageCount: this.messageCount,
-      finishCount: this.#finishCount,
-      requeueCount: this.#requeueCount,
-      connectedAtSeconds: this.#connectedAtSeconds,
       sampleRate: this.sampleRate,
       isDeflate: this.#layers.isDeflate,
       isSnappy: this.#layers.isSnappy,
-      userAgent: this.#userAgent,
-      topologyZone: this.place?.zone ?? '',
-      topologyRegion: this.place?.region ?? '',
       isAuthenticated: this.auth?.isAuthorized ?? false,
       authIdentity: this.auth?.identity ?? '',
       authIdentityUrl: this.auth?.identityUrl ?? '',
-      publishedCounts: publishedCounts.sort((a, b) => (a.topic < b.topic ? -1 : 1)),
-      isProducer: this.isProducer,
       isTls: this.isTls,
       tlsCipherSuite: this.#layers.tls?.cipherSuite ?? '',
       tlsVersion: this.#layers.tls?.version ?? '',
     };
   }
 }
-

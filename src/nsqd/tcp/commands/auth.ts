@@ -8,34 +8,34 @@ import { goQuote } from '../../../lib/protocol/go-quote.js';
 import type { ClientAuth } from '../../auth/client-auth.js';
 import { SizedBodyReader } from '../body-reader.js';
 import type { BodyReader } from '../body-reader.js';
-import type { Connection } from '../connection.js';
+import type { CommandClient } from './client.js';
 import type { CommandName } from '../lifecycle.js';
 
 const authFailed = (): ProtocolError => new ProtocolError('E_AUTH_FAILED AUTH failed');
 const authFirst = (command: string): ProtocolError => new ProtocolError(`E_AUTH_FIRST AUTH required before ${command}`);
 const unauthorized = (text: string): ProtocolError => new ProtocolError(`E_UNAUTHORIZED AUTH ${text}`);
 
-export function auth(connection: Connection, params: readonly string[]): BodyReader {
+export function auth(client: CommandClient, params: readonly string[]): BodyReader {
   if (params.length > 0) throw invalid('AUTH invalid number of parameters');
-  const { maxBodySize } = connection.options;
+  const { maxBodySize } = client.options;
   return new SizedBodyReader(
     (size) => {
       if (size > maxBodySize) throw badBody(`AUTH body too big ${size} > ${maxBodySize}`);
       if (size <= 0) throw badBody(`AUTH invalid body size ${size}`);
     },
-    (bytes, start, end) => logIn(connection, Buffer.from(bytes.subarray(start, end))),
+    (bytes, start, end) => logIn(client, Buffer.from(bytes.subarray(start, end))),
     (isSizeKnown) => badBody(`AUTH failed to read body${isSizeKnown ? '' : ' size'}`),
   );
 }
 
-function logIn(connection: Connection, secret: Buffer): void {
-  const { auth: state } = connection;
+function logIn(client: CommandClient, secret: Buffer): void {
+  const { auth: state } = client;
   if (state?.isAuthorized === true) throw invalid('AUTH already set');
   if (state === null) throw new ProtocolError('E_AUTH_DISABLED AUTH disabled');
-  const asked = state.logIn(secret, connection.requester());
-  connection.suspend(explained(connection, asked), () => {
+  const asked = state.logIn(secret, client.requester());
+  client.suspend(explained(client, asked), () => {
     if (!state.isAuthorized) throw unauthorized('no authorizations found');
-    connection.respond(encodeFrame(FRAME_RESPONSE, Buffer.from(answerOf(state), 'utf8').toString('latin1')));
+    client.respond(encodeFrame(FRAME_RESPONSE, Buffer.from(answerOf(state), 'utf8').toString('latin1')));
   });
 }
 
@@ -44,11 +44,11 @@ function answerOf(state: ClientAuth): string {
   return goJsonText({ identity, identity_url: identityUrl, permission_count: authorizationCount });
 }
 
-async function explained(connection: Connection, asked: Promise<void>): Promise<void> {
+async function explained(client: CommandClient, asked: Promise<void>): Promise<void> {
   try {
     await asked;
   } catch (error) {
-    connection.logger.warn(`PROTOCOL(V2): [${connection.remoteAddress}] AUTH failed ${(error as Error).message}`);
+    client.logger.warn(`PROTOCOL(V2): [${client.remoteAddress}] AUTH failed ${(error as Error).message}`);
     throw authFailed();
   }
 }
@@ -59,10 +59,10 @@ async function explained(connection: Connection, asked: Promise<void>): Promise<
  * Throws ProtocolError.
  */
 export function whenAuthorized(
-  connection: Connection, command: CommandName, topicName: string, channelName: string,
+  client: CommandClient, command: CommandName, topicName: string, channelName: string,
   proceed: () => BodyReader | void,
 ): BodyReader | void {
-  const { auth: state } = connection;
+  const { auth: state } = client;
   if (state === null) return proceed();
   if (!state.isAuthorized) throw authFirst(command);
   const proceedIfAllowed = (): BodyReader | void => {
@@ -71,5 +71,5 @@ export function whenAuthorized(
     throw unauthorized(`failed for ${command} on ${goQuote(topicName)} ${goQuote(channelName)}`);
   };
   if (!state.isExpired) return proceedIfAllowed();
-  connection.suspend(explained(connection, state.renew(connection.requester())), proceedIfAllowed);
+  client.suspend(explained(client, state.renew(client.requester())), proceedIfAllowed);
 }

@@ -10,32 +10,32 @@ import { isValidName } from '../../../lib/protocol/names.js';
 import type { AnswerOutcome } from '../../broker/channel.js';
 import { ID_BYTES } from '../../storage/record.js';
 import type { BodyReader } from '../body-reader.js';
-import type { Connection } from '../connection.js';
+import type { CommandClient } from './client.js';
 import { whenAuthorized } from './auth.js';
 
 const NANOSECONDS_PER_MS = 1_000_000;
 
-export function sub(connection: Connection, params: readonly string[]): BodyReader | void {
-  if (connection.heartbeatIntervalMs <= 0) throw invalid('cannot SUB with heartbeats disabled');
+export function sub(client: CommandClient, params: readonly string[]): BodyReader | void {
+  if (client.profile.heartbeatIntervalMs <= 0) throw invalid('cannot SUB with heartbeats disabled');
   const [topicName, channelName] = params;
   if (topicName === undefined || channelName === undefined) throw tooFewParameters('SUB');
   if (!isValidName(topicName)) throw badTopic('SUB', goQuote(topicName));
   if (!isValidName(channelName)) throw badChannel('SUB', goQuote(channelName));
-  return whenAuthorized(connection, 'SUB', topicName, channelName, () => subscribe(connection, topicName, channelName));
+  return whenAuthorized(client, 'SUB', topicName, channelName, () => subscribe(client, topicName, channelName));
 }
 
-function subscribe(connection: Connection, topicName: string, channelName: string): void {
-  const channel = connection.broker.getTopic(topicName).getChannel(channelName);
-  const refusal = channel.addSubscriber(connection, connection.place);
+function subscribe(client: CommandClient, topicName: string, channelName: string): void {
+  const channel = client.broker.getTopic(topicName).getChannel(channelName);
+  const refusal = channel.addSubscriber(client, client.profile.place);
   if (refusal !== null) throw subscribeFailed(refusal);
-  connection.subscribed(channel);
-  connection.respond(OK_FRAME);
+  client.subscribed(channel);
+  client.respond(OK_FRAME);
 }
 
 /** No parameter means 1, an empty one 0. */
-export function rdy(connection: Connection, params: readonly string[]): void {
+export function rdy(client: CommandClient, params: readonly string[]): void {
   const [text] = params;
-  const { maxRdyCount } = connection.options;
+  const { maxRdyCount } = client.options;
   let count = 1n;
   if (text !== undefined) {
     const value = parseUint64(text);
@@ -43,32 +43,32 @@ export function rdy(connection: Connection, params: readonly string[]): void {
     count = toInt64(value);
   }
   if (count < 0n || count > BigInt(maxRdyCount)) throw invalid(`RDY count ${count} out of range 0-${maxRdyCount}`);
-  connection.setReadyCount(Number(count));
+  client.setReadyCount(Number(count));
 }
 
-export function fin(connection: Connection, params: readonly string[]): void {
+export function fin(client: CommandClient, params: readonly string[]): void {
   const id = idOf('FIN', params, 1);
-  settle('FIN', id, connection.finish(Buffer.from(id, 'latin1'), 0));
+  settle('FIN', id, client.finish(Buffer.from(id, 'latin1'), 0));
 }
 
-export function req(connection: Connection, params: readonly string[]): void {
+export function req(client: CommandClient, params: readonly string[]): void {
   const id = idOf('REQ', params, 2);
   const text = params[1]!;
   const milliseconds = parseUint64(text);
   if (milliseconds === null) throw invalid(`REQ could not parse timeout ${text}`);
   const delayMs = Number(millisecondsToNanoseconds(milliseconds)) / NANOSECONDS_PER_MS;
-  const clampedMs = Math.min(Math.max(delayMs, 0), connection.options.maxReqTimeoutMs);
-  settle('REQ', id, connection.requeue(Buffer.from(id, 'latin1'), 0, clampedMs));
+  const clampedMs = Math.min(Math.max(delayMs, 0), client.options.maxReqTimeoutMs);
+  settle('REQ', id, client.requeue(Buffer.from(id, 'latin1'), 0, clampedMs));
 }
 
-export function touch(connection: Connection, params: readonly string[]): void {
+export function touch(client: CommandClient, params: readonly string[]): void {
   const id = idOf('TOUCH', params, 1);
-  settle('TOUCH', id, connection.extend(Buffer.from(id, 'latin1'), 0));
+  settle('TOUCH', id, client.extend(Buffer.from(id, 'latin1'), 0));
 }
 
-export function cls(connection: Connection): void {
-  connection.startClosing();
-  connection.respond(CLOSE_WAIT_FRAME);
+export function cls(client: CommandClient): void {
+  client.startClosing();
+  client.respond(CLOSE_WAIT_FRAME);
 }
 
 function idOf(command: string, params: readonly string[], count: number): string {

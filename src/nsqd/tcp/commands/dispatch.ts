@@ -2,7 +2,7 @@
 
 import { invalidCommand, tlsRequired } from '../../../lib/protocol/errors.js';
 import type { BodyReader } from '../body-reader.js';
-import type { Connection } from '../connection.js';
+import type { CommandClient } from './client.js';
 import { admits } from '../lifecycle.js';
 import type { CommandName } from '../lifecycle.js';
 import { auth } from './auth.js';
@@ -10,7 +10,7 @@ import { cls, fin, rdy, req, sub, touch } from './consume.js';
 import { identify } from './identify.js';
 import { dpub, mpub, pub } from './publish.js';
 
-type Handler = (connection: Connection, params: readonly string[]) => BodyReader | void;
+type Handler = (client: CommandClient, params: readonly string[]) => BodyReader | void;
 
 const HANDLERS: ReadonlyMap<string, Handler> = new Map<CommandName, Handler>([
   ['IDENTIFY', identify],
@@ -31,13 +31,13 @@ const HANDLERS: ReadonlyMap<string, Handler> = new Map<CommandName, Handler>([
  * Runs the command of a line, latin1, without its line end. Returns the reader of its body, or null when it has none.
  * Throws ProtocolError.
  */
-export function execute(connection: Connection, line: string): BodyReader | null {
+export function execute(client: CommandClient, line: string): BodyReader | null {
   const [name, ...params] = line.split(' ') as [string, ...string[]];
-  if (connection.isTlsMissing && name !== 'IDENTIFY') throw tlsRequired(name);
+  if (client.isTlsMissing && name !== 'IDENTIFY') throw tlsRequired(name);
   const handler = HANDLERS.get(name);
   if (handler === undefined) throw invalidCommand(name);
-  if (!admits(connection.state, name as CommandName)) return null;
-  return handler(connection, params) ?? null;
+  if (!admits(client.state, name as CommandName)) return null;
+  return handler(client, params) ?? null;
 }
 
 /** `FIN <id>\n`, by far the most frequent line, is recognised by its bytes. */

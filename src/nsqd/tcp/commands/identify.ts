@@ -9,7 +9,7 @@ import { GoJsonObject, goJsonText, JsonShapeError } from '../../../lib/protocol/
 import { NSQD_VERSION } from '../../version.js';
 import { SizedBodyReader } from '../body-reader.js';
 import type { BodyReader } from '../body-reader.js';
-import type { Connection } from '../connection.js';
+import type { CommandClient } from './client.js';
 
 const HEARTBEAT_INTERVAL_MS_MIN = 1000;
 const OUTPUT_BUFFER_BYTES_MIN = 64;
@@ -35,8 +35,8 @@ interface Identity {
   readonly wantsSnappy: boolean;
 }
 
-export function identify(connection: Connection): BodyReader {
-  const { maxBodySize } = connection.options;
+export function identify(client: CommandClient): BodyReader {
+  const { maxBodySize } = client.options;
   return new SizedBodyReader(
     (size) => {
       if (size > maxBodySize) throw badBody(`IDENTIFY body too big ${size} > ${maxBodySize}`);
@@ -44,8 +44,8 @@ export function identify(connection: Connection): BodyReader {
     },
     (bytes, start, end) => {
       const identity = decode(bytes.toString('utf8', start, end));
-      apply(connection, identity);
-      answer(connection, identity);
+      apply(client, identity);
+      answer(client, identity);
     },
     (isSizeKnown): ProtocolError => badBody(`IDENTIFY failed to read body${isSizeKnown ? '' : ' size'}`),
   );
@@ -82,15 +82,15 @@ function isOutside(value: number, min: number, max: number): boolean {
   return value !== 0 && (value < min || value > Math.trunc(max));
 }
 
-function apply(connection: Connection, identity: Identity): void {
-  const { options } = connection;
-  connection.setIdentity(identity);
+function apply(client: CommandClient, identity: Identity): void {
+  const { options } = client;
+  client.profile.identify(identity);
   const { heartbeatIntervalMs, outputBufferTimeoutMs, outputBufferSize, sampleRate, messageTimeoutMs } = identity;
   if (heartbeatIntervalMs !== DISABLED && isOutside(heartbeatIntervalMs, HEARTBEAT_INTERVAL_MS_MIN, options.maxHeartbeatIntervalMs)) {
     throw badBody(`IDENTIFY heartbeat interval (${heartbeatIntervalMs}) is invalid`);
   }
-  if (heartbeatIntervalMs !== 0) connection.setHeartbeatInterval(heartbeatIntervalMs === DISABLED ? 0 : heartbeatIntervalMs);
-  else connection.setHeartbeatInterval(connection.heartbeatIntervalMs);
+  if (heartbeatIntervalMs !== 0) client.setHeartbeatInterval(heartbeatIntervalMs === DISABLED ? 0 : heartbeatIntervalMs);
+  else client.setHeartbeatInterval(client.profile.heartbeatIntervalMs);
   const { minOutputBufferTimeoutMs, maxOutputBufferTimeoutMs, maxOutputBufferSize } = options;
   if (outputBufferTimeoutMs !== DISABLED && isOutside(outputBufferTimeoutMs, Math.trunc(minOutputBufferTimeoutMs), maxOutputBufferTimeoutMs)) {
     throw badBody(`IDENTIFY output buffer timeout (${outputBufferTimeoutMs}) is invalid`);
@@ -98,41 +98,41 @@ function apply(connection: Connection, identity: Identity): void {
   if (outputBufferSize !== DISABLED && isOutside(outputBufferSize, OUTPUT_BUFFER_BYTES_MIN, maxOutputBufferSize)) {
     throw badBody(`IDENTIFY output buffer size (${outputBufferSize}) is invalid`);
   }
-  connection.setOutputBuffer(outputBufferSize, outputBufferTimeoutMs);
+  client.profile.setOutputBuffer(outputBufferSize, outputBufferTimeoutMs);
   if (sampleRate < 0 || sampleRate > SAMPLE_RATE_MAX) throw badBody(`IDENTIFY sample rate (${sampleRate}) is invalid`);
-  connection.sampleRate = sampleRate;
+  client.sampleRate = sampleRate;
   if (isOutside(messageTimeoutMs, MESSAGE_TIMEOUT_MS_MIN, options.maxMsgTimeoutMs)) {
     throw badBody(`IDENTIFY msg timeout (${messageTimeoutMs}) is invalid`);
   }
-  if (messageTimeoutMs !== 0) connection.messageTimeoutMs = messageTimeoutMs;
+  if (messageTimeoutMs !== 0) client.messageTimeoutMs = messageTimeoutMs;
 }
 
-function answer(connection: Connection, identity: Identity): void {
+function answer(client: CommandClient, identity: Identity): void {
   if (!identity.wantsNegotiation) {
-    connection.respond(OK_FRAME);
+    client.respond(OK_FRAME);
     return;
   }
-  const { options } = connection;
+  const { options } = client;
   const { wantsTls: tls, wantsDeflate: deflate, wantsSnappy: snappy, deflateLevel } = identity;
-  const grants = connection.grantLayers({ tls, deflate, snappy, deflateLevel });
+  const grants = client.grantLayers({ tls, deflate, snappy, deflateLevel });
   if (grants.deflate && grants.snappy) throw identifyFailed('cannot enable both deflate and snappy compression');
   const text = goJsonText({
     max_rdy_count: options.maxRdyCount,
     version: NSQD_VERSION,
     max_msg_timeout: Math.trunc(options.maxMsgTimeoutMs),
-    msg_timeout: Math.trunc(connection.messageTimeoutMs),
+    msg_timeout: Math.trunc(client.messageTimeoutMs),
     tls_v1: grants.tls,
     deflate: grants.deflate,
     deflate_level: grants.deflateLevel,
     max_deflate_level: options.maxDeflateLevel,
     snappy: grants.snappy,
-    sample_rate: connection.sampleRate,
+    sample_rate: client.sampleRate,
     auth_required: options.authHttpAddresses.length > 0,
-    output_buffer_size: connection.outputBufferSize,
-    output_buffer_timeout: Math.trunc(connection.outputBufferTimeoutMs),
+    output_buffer_size: client.profile.outputBufferSize,
+    output_buffer_timeout: Math.trunc(client.profile.outputBufferTimeoutMs),
     topology_region: options.topologyRegion,
     topology_zone: options.topologyZone,
   });
-  connection.respond(encodeFrame(FRAME_RESPONSE, Buffer.from(text, 'utf8').toString('latin1')));
-  if (grants.tls || grants.deflate || grants.snappy) connection.upgradeAfterFlush(grants);
+  client.respond(encodeFrame(FRAME_RESPONSE, Buffer.from(text, 'utf8').toString('latin1')));
+  if (grants.tls || grants.deflate || grants.snappy) client.upgradeAfterFlush(grants);
 }

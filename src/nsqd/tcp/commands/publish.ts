@@ -10,10 +10,8 @@ import type { Topic } from '../../broker/topic.js';
 import { readInt32 } from '../../storage/record.js';
 import { NEED_MORE, SIZE_BYTES, SizedBodyReader } from '../body-reader.js';
 import type { BodyReader } from '../body-reader.js';
-import type { Connection } from '../connection.js';
+import type { CommandClient, PublishCommand } from './client.js';
 import { whenAuthorized } from './auth.js';
-
-export type PublishCommand = 'PUB' | 'MPUB' | 'DPUB';
 
 const NANOSECONDS_PER_MS = 1_000_000;
 /**
@@ -30,32 +28,32 @@ export function topicNameOf(command: string, params: readonly string[]): string 
   return name;
 }
 
-export function pub(connection: Connection, params: readonly string[]): BodyReader {
+export function pub(client: CommandClient, params: readonly string[]): BodyReader {
   const name = topicNameOf('PUB', params);
-  return oneMessage(connection, 'PUB', name, 0);
+  return oneMessage(client, 'PUB', name, 0);
 }
 
-export function dpub(connection: Connection, params: readonly string[]): BodyReader {
+export function dpub(client: CommandClient, params: readonly string[]): BodyReader {
   if (params.length < 2) throw tooFewParameters('DPUB');
   const name = topicNameOf('DPUB', params);
   const text = params[1]!;
   const milliseconds = parseUint64(text);
   if (milliseconds === null) throw invalid(`DPUB could not parse timeout ${text}`);
-  const { maxReqTimeoutMs } = connection.options;
+  const { maxReqTimeoutMs } = client.options;
   const delayMs = Number(millisecondsToNanoseconds(milliseconds)) / NANOSECONDS_PER_MS;
   if (delayMs < 0 || delayMs > maxReqTimeoutMs) {
     throw invalid(`DPUB timeout ${milliseconds} out of range 0-${Math.trunc(maxReqTimeoutMs)}`);
   }
-  return oneMessage(connection, 'DPUB', name, delayMs);
+  return oneMessage(client, 'DPUB', name, delayMs);
 }
 
-function oneMessage(connection: Connection, command: 'PUB' | 'DPUB', topicName: string, deferMs: number): BodyReader {
+function oneMessage(client: CommandClient, command: 'PUB' | 'DPUB', topicName: string, deferMs: number): BodyReader {
   return new SizedBodyReader(
-    (size) => checkMessageSize(connection, command, size),
+    (size) => checkMessageSize(client, command, size),
     (bytes, start, end) => {
-      if (connection.auth !== null) return publishAuthorized(connection, command, topicName, bytes, start, end, deferMs);
-      const topic = connection.broker.getTopic(topicName);
-      publishOne(connection, command, topic, bytes, start, end, deferMs);
+      if (client.auth !== null) return publishAuthorized(client, command, topicName, bytes, start, end, deferMs);
+      const topic = client.broker.getTopic(topicName);
+      publishOne(client, command, topic, bytes, start, end, deferMs);
     },
     (isSizeKnown) => badMessage(`${command} failed to read message body${isSizeKnown ? '' : ' size'}`),
     true,
@@ -64,24 +62,24 @@ function oneMessage(connection: Connection, command: 'PUB' | 'DPUB', topicName: 
 
 /** The body is copied: it may have to outlive the read. */
 function publishAuthorized(
-  connection: Connection, command: 'PUB' | 'DPUB', topicName: string, bytes: Buffer, start: number, end: number,
+  client: CommandClient, command: 'PUB' | 'DPUB', topicName: string, bytes: Buffer, start: number, end: number,
   deferMs: number,
 ): void {
   const body = Buffer.from(bytes.subarray(start, end));
-  whenAuthorized(connection, command, topicName, '', () => {
-    publishOne(connection, command, connection.broker.getTopic(topicName), body, 0, body.length, deferMs);
+  whenAuthorized(client, command, topicName, '', () => {
+    publishOne(client, command, client.broker.getTopic(topicName), body, 0, body.length, deferMs);
   });
 }
 
-export function checkMessageSize(connection: Connection, command: 'PUB' | 'DPUB', size: number): void {
-  const { maxMsgSize } = connection.options;
+export function checkMessageSize(client: CommandClient, command: 'PUB' | 'DPUB', size: number): void {
+  const { maxMsgSize } = client.options;
   if (size <= 0) throw badMessage(`${command} invalid message body size ${size}`);
   if (size > maxMsgSize) throw badMessage(`${command} message too big ${size} > ${maxMsgSize}`);
 }
 
 /** Hot path (bench: pub). Publishes and answers OK, which leaves once the turn's commit is through. */
 export function publishOne(
-  connection: Connection, command: PublishCommand, topic: Topic, bytes: Buffer, start: number, end: number,
+  client: CommandClient, command: PublishCommand, topic: Topic, bytes: Buffer, start: number, end: number,
   deferMs: number,
 ): void {
   try {
@@ -89,16 +87,16 @@ export function publishOne(
   } catch (error) {
     throw asProtocolError(command, error);
   }
-  connection.published(command, topic, 1);
+  client.published(command, topic, 1);
 }
 
 function asProtocolError(command: PublishCommand, error: unknown): unknown {
   return error instanceof PublishError ? publishFailed(command, error.message) : error;
 }
 
-export function mpub(connection: Connection, params: readonly string[]): BodyReader | void {
+export function mpub(client: CommandClient, params: readonly string[]): BodyReader | void {
   const name = topicNameOf('MPUB', params);
-  return whenAuthorized(connection, 'MPUB', name, '', () => new BatchReader(connection, connection.broker.getTopic(name)));
+  return whenAuthorized(client, 'MPUB', name, '', () => new BatchReader(client, client.broker.getTopic(name)));
 }
 
 /**
@@ -109,15 +107,15 @@ export function mpub(connection: Connection, params: readonly string[]): BodyRea
  */
 class BatchReader implements BodyReader {
   readonly isReusable = false;
-  readonly #connection: Connection;
+  readonly #client: CommandClient;
   readonly #topic: Topic;
   #count = 0;
   /** Messages checked so far, and the bytes they and the head take. */
   #checked = 0;
   #checkedBytes = 0;
 
-  constructor(connection: Connection, topic: Topic) {
-    this.#connection = connection;
+  constructor(client: CommandClient, topic: Topic) {
+    this.#client = client;
     this.#topic = topic;
   }
 
@@ -129,7 +127,7 @@ class BatchReader implements BodyReader {
   }
 
   #checkHead(bytes: Buffer, start: number, end: number): boolean {
-    const { maxBodySize } = this.#connection.options;
+    const { maxBodySize } = this.#client.options;
     if (end - start < SIZE_BYTES) return false;
     const size = readInt32(bytes, start);
     if (size <= 0) throw badBody(`MPUB invalid body size ${size}`);
@@ -145,7 +143,7 @@ class BatchReader implements BodyReader {
   }
 
   #checkMessages(bytes: Buffer, start: number, end: number): boolean {
-    const { maxMsgSize, maxBodySize } = this.#connection.options;
+    const { maxMsgSize, maxBodySize } = this.#client.options;
     const bytesMax = maxBodySize * MPUB_OVERSIZE_FACTOR;
     let at = start + this.#checkedBytes;
     for (; this.#checked < this.#count; this.#checked += 1) {
@@ -175,7 +173,7 @@ class BatchReader implements BodyReader {
     } catch (error) {
       throw asProtocolError('MPUB', error);
     }
-    this.#connection.published('MPUB', topic, this.#count);
+    this.#client.published('MPUB', topic, this.#count);
   }
 
   endedEarly(available: number): ProtocolError {
