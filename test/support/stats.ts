@@ -41,4 +41,7 @@ export interface ClientStats {
   readonly requeue_count: number;
   readonly sample_rate: number;
   readonly user_agent: string;
+  readonly authed?: boolean;
+  readonly auth_identity?: string;
+  readonly auth_identity_url?: string;
 }

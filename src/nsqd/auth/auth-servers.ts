@@ -56,7 +56,8 @@ export class AuthServers {
       try {
         return await this.#queryOne(addresses[at]!, requester, secret, signal);
       } catch (error) {
-        // The address itself may hold a password: its place in the list tells enough.
+        // DEVIATION(secrets-not-logged): the reasons go to the log, so they tell neither the question nor the address, which
+        // may hold a password: its place in the list will do.
         reasons.push(`auth server ${at + 1} of ${addresses.length}: ${(error as Error).message}`);
       }
     }
