@@ -1,5 +1,5 @@
-// A daemon under test as a child process: started by command, waited for until /ping answers, stopped with SIGTERM, and
-// started again on the same ports and data directory. Owns the process and its log file, not the data directory.
+// A daemon as a child process: started by command, waited for until /ping answers, stopped with SIGTERM, and started
+// again on the same ports and data directory. Owns the process and its log file, not the data directory.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -23,17 +23,18 @@ process.once('exit', () => {
 });
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
 
-export class Daemon {
+/** Any program of the NSQ family that listens for HTTP. */
+export class Service {
+  #name;
   #argv;
   #logPath;
   #child;
 
-  /** `command` is split on spaces; `flags` are added to the addresses and the data path. */
-  constructor({ command, dataPath, logPath, tcpPort, httpPort, flags = [] }) {
-    this.tcpAddress = `127.0.0.1:${tcpPort}`;
-    this.httpAddress = `127.0.0.1:${httpPort}`;
-    const addresses = [`--tcp-address=${this.tcpAddress}`, `--http-address=${this.httpAddress}`];
-    this.#argv = [...command.split(' ').filter(Boolean), ...addresses, `--data-path=${dataPath}`, ...flags];
+  /** `name` is what errors call it. */
+  constructor({ name, argv, httpAddress, logPath }) {
+    this.httpAddress = httpAddress;
+    this.#name = name;
+    this.#argv = argv;
     this.#logPath = logPath;
     this.#child = undefined;
   }
@@ -54,9 +55,9 @@ export class Daemon {
 
     const deadline = Date.now() + START_TIMEOUT_MS;
     while (!(await this.#answersPing())) {
-      if (startError !== undefined) throw new Error(`the daemon did not start: ${startError.message}`);
-      if (this.#hasExited()) throw new Error(`the daemon ended while starting, exit code ${this.#child.exitCode}`);
-      if (Date.now() > deadline) throw new Error('the daemon does not answer /ping');
+      if (startError !== undefined) throw new Error(`${this.#name} did not start: ${startError.message}`);
+      if (this.#hasExited()) throw new Error(`${this.#name} ended while starting, ${this.#ending()}`);
+      if (Date.now() > deadline) throw new Error(`${this.#name} does not answer /ping`);
       await sleep(PING_INTERVAL_MS);
     }
   }
@@ -64,18 +65,26 @@ export class Daemon {
   /** Resolves once the process is gone. Throws when SIGTERM did not end it with exit code 0. */
   async stop() {
     if (this.#child === undefined) return;
-    if (this.#hasExited()) throw new Error(`the daemon was gone already, ${this.#ending()}`);
+    if (this.#hasExited()) throw new Error(`${this.#name} was gone already, ${this.#ending()}`);
     const exited = once(this.#child, 'exit');
     this.#child.kill('SIGTERM');
     const killTimer = setTimeout(() => this.#child.kill('SIGKILL'), STOP_TIMEOUT_MS);
     await exited;
     clearTimeout(killTimer);
-    if (this.#child.exitCode !== 0) throw new Error(`the daemon did not stop cleanly, ${this.#ending()}`);
+    if (this.#child.exitCode !== 0) throw new Error(`${this.#name} did not stop cleanly, ${this.#ending()}`);
   }
 
   /** Ends the process at once, whatever state it is in. */
   kill() {
     if (this.#child !== undefined && !this.#hasExited()) this.#child.kill('SIGKILL');
+  }
+
+  /** Ends it as a crash would; resolves once the process is gone. */
+  async crash() {
+    if (this.#child === undefined || this.#hasExited()) return;
+    const exited = once(this.#child, 'exit');
+    this.#child.kill('SIGKILL');
+    await exited;
   }
 
   logTail() {
@@ -97,6 +106,18 @@ export class Daemon {
     } catch {
       return false; // Not listening yet; the caller's deadline decides.
     }
+  }
+}
+
+/** A daemon under test, or a stock nsqd. */
+export class Daemon extends Service {
+  /** `command` is split on spaces; `flags` are added to the addresses and the data path. */
+  constructor({ command, dataPath, logPath, tcpPort, httpPort, flags = [] }) {
+    const [tcpAddress, httpAddress] = [`127.0.0.1:${tcpPort}`, `127.0.0.1:${httpPort}`];
+    const addresses = [`--tcp-address=${tcpAddress}`, `--http-address=${httpAddress}`];
+    const argv = [...command.split(' ').filter(Boolean), ...addresses, `--data-path=${dataPath}`, ...flags];
+    super({ name: 'the daemon', argv, httpAddress, logPath });
+    this.tcpAddress = tcpAddress;
   }
 }
 

@@ -1,28 +1,36 @@
 // Entry of `npm run test:interop`: runs the programs written with go-nsq, pynsq and nsqjs against the daemon, each
-// against a daemon of its own with an empty data directory. This file owns order, counting and the exit code; how a
-// program is built lives in clients.mjs, what it may ask for in suite.mjs, the daemon process in daemon.mjs.
+// against a daemon of its own with an empty data directory, and then three daemons among NSQ's own nsqlookupds,
+// nsqadmin and utilities. This file owns order, counting and the exit code; how a program is built lives in
+// clients.mjs, what it may ask for in suite.mjs, the daemon process in daemon.mjs, the cluster in cluster/.
 //
 //   NSQD_CMD   daemon command, split on spaces (default: node bin/nsqd-ts.js)
+//   NSQ_BIN    directory of stock nsqlookupd, nsqadmin and utilities; without it the cluster is skipped
 //   CI=true    a client that cannot be built is a failure instead of a skip
-//   arguments  names of the clients to run (default: all)
+//   arguments  names of the clients to run, `cluster` among them (default: all)
 
 import { CHECKS } from './checks.mjs';
 import { CLIENTS } from './clients.mjs';
+import { runCluster } from './cluster/run-cluster.mjs';
 import { runSuite } from './suite.mjs';
 
-const CLIENT_NAME_WIDTH = Math.max(...CLIENTS.map((client) => client.name.length));
+const CLUSTER = 'cluster';
+const NAMES = [...CLIENTS.map((client) => client.name), CLUSTER];
+const CLIENT_NAME_WIDTH = Math.max(...NAMES.map((name) => name.length));
 const CHECK_NAME_WIDTH = Math.max(...CHECKS.map((check) => check.length));
 const isCi = process.env.CI === 'true';
 const totals = { passed: 0, failed: 0 };
 
 const wanted = process.argv.slice(2);
-const unknown = wanted.filter((name) => !CLIENTS.some((client) => client.name === name));
+const unknown = wanted.filter((name) => !NAMES.includes(name));
 if (unknown.length > 0) {
-  console.error(`unknown client ${unknown.join(', ')}; known: ${CLIENTS.map((client) => client.name).join(', ')}`);
+  console.error(`unknown client ${unknown.join(', ')}; known: ${NAMES.join(', ')}`);
   process.exit(2);
 }
 for (const client of CLIENTS) {
   if (wanted.length === 0 || wanted.includes(client.name)) await runClient(client);
+}
+if (wanted.length === 0 || wanted.includes(CLUSTER)) {
+  await runCluster((result) => report(CLUSTER, result), (reason) => console.log(`skip ${CLUSTER}: ${reason}`));
 }
 console.log(`${totals.passed} passed, ${totals.failed} failed`);
 process.exitCode = totals.failed === 0 ? 0 : 1;

@@ -1,5 +1,6 @@
-// The go-nsq client program. What it prints and what it may ask for is described in ../suite.mjs, the list of checks in
-// ../checks.mjs. Each check uses a topic of its own with one channel, created over HTTP before anything is published.
+// The go-nsq client program; with the argument "discover" it is a consumer only (discover.go). What it prints and what
+// it may ask for is described in ../suite.mjs, the list of checks in ../checks.mjs. Each check uses a topic of its own
+// with one channel, created over HTTP before anything is published.
 package main
 
 import (
@@ -28,6 +29,10 @@ var (
 )
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == "discover" {
+		discover()
+		return
+	}
 	producer, err := nsq.NewProducer(tcpAddress, nsq.NewConfig())
 	if err != nil {
 		log.Fatal(err)
