@@ -34,6 +34,11 @@ export class Pattern {
     this.#program = compile(parsePattern(text));
   }
 
+  /** Instructions: the steps that one character of a text can take. */
+  get size(): number {
+    return this.#program.length;
+  }
+
   /** True if the pattern matches anywhere in the text, which must be ASCII. */
   matches(text: string): boolean {
     const seenAt = new Int32Array(this.#program.length).fill(-1);

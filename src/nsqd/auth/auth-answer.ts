@@ -11,14 +11,10 @@ export class Authorization {
   readonly #topic: Pattern;
   readonly #channels: readonly Pattern[];
 
-  /** Throws Error for an unknown permission and PatternError for what Go cannot compile. */
-  constructor(permissions: readonly string[], topic: string, channels: readonly string[]) {
-    for (const each of permissions) {
-      if (each !== 'subscribe' && each !== 'publish') throw new Error('unknown permission');
-    }
+  constructor(permissions: readonly string[], topic: Pattern, channels: readonly Pattern[]) {
     this.#permissions = permissions;
-    this.#topic = new Pattern(topic);
-    this.#channels = channels.map((channel) => new Pattern(channel));
+    this.#topic = topic;
+    this.#channels = channels;
   }
 
   /** The channel of a publish is the empty name: only patterns that match it permit publishing. */
@@ -36,19 +32,40 @@ export interface AuthAnswer {
   readonly authorizations: readonly Authorization[];
 }
 
+/** Together, as many steps as matching may take for one character: what few servers fill, and no memory runs out of. */
+const PATTERNS_SIZE_MAX = 1_000_000;
+
 /** Reads JSON as Go does. Throws Error if it is not a valid answer; the text of the error tells nothing of what it holds. */
 export function parseAuthAnswer(text: string): AuthAnswer {
   const json = new GoJsonObject(text);
+  const compile = newCompiler();
   const answer = {
     ttlSeconds: json.integer('ttl'),
     identity: json.string('identity'),
     identityUrl: json.string('identity_url'),
-    authorizations: json.objects('authorizations').map(authorizationOf),
+    authorizations: json.objects('authorizations').map((entry) => authorizationOf(entry, compile)),
   };
   if (answer.ttlSeconds <= 0) throw new Error(`invalid TTL ${answer.ttlSeconds} (must be >0)`);
   return answer;
 }
 
-function authorizationOf(json: GoJsonObject): Authorization {
-  return new Authorization(json.strings('permissions'), json.string('topic'), json.strings('channels'));
+type Compile = (text: string) => Pattern;
+
+/** For the patterns of one answer. */
+function newCompiler(): Compile {
+  let size = 0;
+  return (text) => {
+    const pattern = new Pattern(text);
+    size += pattern.size;
+    if (size > PATTERNS_SIZE_MAX) throw new Error('patterns too large together');
+    return pattern;
+  };
+}
+
+function authorizationOf(json: GoJsonObject, compile: Compile): Authorization {
+  const permissions = json.strings('permissions');
+  for (const each of permissions) {
+    if (each !== 'subscribe' && each !== 'publish') throw new Error('unknown permission');
+  }
+  return new Authorization(permissions, compile(json.string('topic')), json.strings('channels').map(compile));
 }

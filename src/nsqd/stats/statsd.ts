@@ -50,8 +50,8 @@ export class StatsdPusher {
   #nextTickMs = 0;
   #baseline: StatsdBaseline = new Map();
   #push: Push | null = null;
-  /** The attempt to open a socket that is under way. */
-  #opening: Promise<void> = Promise.resolve();
+  /** The end of the last push that was finished. */
+  #finished: Promise<void> = Promise.resolve();
   #isStopped = false;
 
   constructor(parts: StatsdParts) {
@@ -67,14 +67,13 @@ export class StatsdPusher {
     this.#tickAlarm.setFor(this.#nextTickMs);
   }
 
-  /** Sends at once what is left of the push under way. Resolves when nothing of this object is open any more. */
+  /** Sends at once what is left of the push under way. Resolves when its socket is closed; no other will be opened. */
   async stop(): Promise<void> {
     if (this.#isStopped) return;
     this.#isStopped = true;
     this.#parts.logger.info('STATSD: closing');
     this.#tickAlarm.cancel();
     this.#sendAlarm.cancel();
-    await this.#opening;
     await this.#finishPush();
   }
 
@@ -83,15 +82,18 @@ export class StatsdPusher {
     const missed = Math.floor((nowMs - this.#nextTickMs) / this.#intervalMs);
     this.#nextTickMs += (missed + 1) * this.#intervalMs;
     this.#tickAlarm.setFor(this.#nextTickMs);
-    this.#opening = this.#opening.then(() => this.#startPush());
+    this.#startPush().catch((error: unknown) => this.#parts.logger.error(`STATSD: ${(error as Error).message}`));
   }
 
   async #startPush(): Promise<void> {
     const { options, logger, sample } = this.#parts;
     const { statsdAddress, statsdPrefix, statsdExcludeEphemeral, statsdUdpPacketSize } = options();
-    if (this.#isStopped) return;
     await this.#finishPush();
     const socket = await openSocket(statsdAddress);
+    if (this.#isStopped || this.#push !== null) {
+      socket?.close(); // Looking the host up took too long.
+      return;
+    }
     if (socket === null) {
       logger.error(`failed to create UDP socket to statsd(${statsdAddress})`);
       return;
@@ -120,15 +122,19 @@ export class StatsdPusher {
   }
 
   /** Sends the rest without pauses and closes the socket, once the system has taken everything. */
-  async #finishPush(): Promise<void> {
-    const push = this.#push;
-    if (push === null) return;
-    this.#push = null;
-    this.#sendAlarm.cancel();
-    const { socket, datagrams, sentCount } = push;
-    await Promise.all(datagrams.slice(sentCount).map((datagram) => send(socket, datagram)));
-    await new Promise<void>((resolve) => socket.close(resolve));
+  #finishPush(): Promise<void> {
+    if (this.#push !== null) {
+      this.#sendAlarm.cancel();
+      this.#finished = sendRest(this.#push);
+      this.#push = null;
+    }
+    return this.#finished;
   }
+}
+
+async function sendRest({ socket, datagrams, sentCount }: Push): Promise<void> {
+  await Promise.all(datagrams.slice(sentCount).map((datagram) => send(socket, datagram)));
+  await new Promise<void>((resolve) => socket.close(resolve));
 }
 
 /** Errors are ignored: who reads statistics will see that they are missing. */

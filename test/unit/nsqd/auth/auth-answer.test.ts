@@ -44,6 +44,9 @@ describe('an answer', () => {
     ['with one channel instead of a list', { ttl: 5, authorizations: [{ ...ENTRY, channels: '.*' }] }],
     ['with a number as topic', { ttl: 5, authorizations: [{ ...ENTRY, topic: 1 }] }],
     ['with a topic that is no pattern', { ttl: 5, authorizations: [ENTRY, { ...ENTRY, topic: '(' }] }],
+    ['with more patterns than anybody needs', {
+      ttl: 5, authorizations: [{ ...ENTRY, channels: Array.from({ length: 1500 }, () => 'a{1000}') }],
+    }],
     ['with a channel that is no pattern', { ttl: 5, authorizations: [{ ...ENTRY, channels: ['.*', '(?=x)'] }] }],
   ])('is invalid %s', (_, value) => {
     expect(() => parse(value)).toThrow();
