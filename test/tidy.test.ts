@@ -16,7 +16,7 @@ const SHARED_FILES = new Set(['nsqd/options.ts', 'nsqd/option-table.ts', 'nsqd/v
 const IO_MODULES: Readonly<Record<string, RegExp>> = {
   'node:fs': /^nsqd\/(storage\/|main\.ts|stats\/|http\/|tcp\/)|^lib\/(log|net)\//,
   'node:net': /^nsqd\/(tcp|http|lookup|auth)\/|^lib\/(http|net)\//,
-  'node:tls': /^nsqd\/(tcp|http|lookup|auth)\/|^lib\/net\//,
+  'node:tls': /^nsqd\/(tcp|http|lookup|auth)\/|^nsqd\/server-tls\.ts|^lib\/net\//,
   'node:http': /^nsqd\/(http|lookup|auth)\/|^lib\/(http|net)\//,
   'node:https': /^nsqd\/(http|lookup|auth)\/|^lib\/(http|net)\//,
   'node:dgram': /^nsqd\/stats\//,

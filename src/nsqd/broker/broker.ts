@@ -143,9 +143,15 @@ export class Broker {
 
   #commitMetadata(): void {
     if (!this.#metadataIsStale || this.#isExiting) return;
+    const { directory, options } = this.#parts;
+    const isDurable = options.durability === 'fsync';
     try {
-      this.#writeMetadata(this.#parts.options.durability === 'fsync');
+      this.#writeMetadata(isDurable);
+      // Before the answers of this turn: what is acknowledged to a channel must find the channel again.
+      if (isDurable) directory.fileSystem.syncDirectoryNow(directory.path);
     } catch (error) {
+      // Once a second, not once a turn.
+      this.#metadataIsStale = false;
       this.#reportFailure('failed to persist metadata', error);
       this.#metadataAlarm.setFor(this.#parts.clock.monotonicMs() + METADATA_RETRY_MS);
     }
@@ -220,12 +226,13 @@ export class Broker {
     this.turn.end();
     while (this.turn.isSyncing) await new Promise((resolve) => setImmediate(resolve));
     this.#isExiting = true;
-    let isComplete = this.#attempt('failed to persist metadata', () => this.#writeMetadata(true));
+    const isListed = this.#attempt('failed to persist metadata', () => this.#writeMetadata(true));
+    let isComplete = isListed;
     logger.info('NSQ: closing topics');
     for (const topic of this.#topics.values()) {
       logger.info(`TOPIC(${topic.name}): closing`);
       topic.stop();
-      isComplete = this.#attempt(`TOPIC(${topic.name}): failed to flush`, () => exportTopic(topic, this.#context, this.#parts.linkBytesMin)) && isComplete;
+      isComplete = this.#attempt(`TOPIC(${topic.name}): failed to flush`, () => exportTopic(topic, this.#context, isListed, this.#parts.linkBytesMin)) && isComplete;
     }
     isComplete = directory.discardLeftovers() && isComplete;
     isComplete = this.#attempt('failed to sync data path', () => directory.fileSystem.syncDirectoryNow(directory.path)) && isComplete;

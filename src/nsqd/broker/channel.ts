@@ -131,7 +131,7 @@ export class Channel implements TurnChannel {
   backendDepth(): number {
     if (this.isEphemeral) return 0;
     const depth = this.depth();
-    const onDisk = this.#cursors.reduce((sum, { reader }) => sum + reader.log.recordsOnDiskOnly(reader), 0);
+    const onDisk = this.#cursors.reduce((sum, { log, reader }) => sum + log.recordsOnDiskOnly(reader), 0);
     return Math.min(depth, Math.max(onDisk, depth - this.#context.options.memQueueSize));
   }
 
@@ -521,15 +521,15 @@ export class Channel implements TurnChannel {
 
   /** Lets go of the readers, after everything was emptied. */
   detach(): void {
-    for (const { reader } of this.#cursors) reader.log.removeReader(reader);
+    for (const { log, reader } of this.#cursors) log.removeReader(reader);
   }
 
   /** After the export of a clean stop: the topic's log keeps nothing for this channel any more. */
   abandon(): void {
-    const { reader } = this.#topicCursor();
+    const { log, reader } = this.#topicCursor();
     const held = [...this.inFlightRecords(), ...this.#returned.values(), ...this.#deferred.values()];
-    for (const { chunk } of held) if (chunk.owner === reader.log) chunk.letGo();
-    reader.log.removeReader(reader);
+    for (const { chunk } of held) if (chunk.owner === log) chunk.letGo();
+    log.removeReader(reader);
   }
 
   #change(): void {
@@ -548,9 +548,9 @@ export class Channel implements TurnChannel {
     const own = this.#cursors.length > 1 ? this.#cursors[0]! : null;
     if (own === null || own.available() > 0) return false;
     own.skipTo(own.limit);
-    own.reader.log.trim();
-    if (!own.reader.log.isEmpty()) return false;
-    own.reader.log.removeReader(own.reader);
+    own.log.trim();
+    if (!own.log.isEmpty()) return false;
+    own.log.removeReader(own.reader);
     this.#cursors.shift();
     return true;
   }

@@ -48,8 +48,8 @@ function channelState(topic: CheckpointedTopic, channel: Channel, wallOffsetMs: 
   return {
     name: channel.name,
     cursor: topic.log.placeOf(topicCursor.reader),
-    ownCursor: ownCursor === null ? null : ownCursor.reader.log.placeOf(ownCursor.reader),
-    ownMetaText: ownCursor === null ? null : ownCursor.reader.log.metaText,
+    ownCursor: ownCursor === null ? null : ownCursor.log.placeOf(ownCursor.reader),
+    ownMetaText: ownCursor === null ? null : ownCursor.log.metaText,
     skips,
     held: held.filter(({ chunk }) => chunk.segment !== null).map((record) => heldState(topic.log, record, wallOffsetMs)),
   };

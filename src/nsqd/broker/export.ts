@@ -14,6 +14,7 @@ import type { DataDirectory } from '../storage/data-directory.js';
 import { channelQueueName } from '../storage/data-directory.js';
 import type { Chunk } from '../storage/chunk.js';
 import type { LogPosition, LogReader } from '../storage/log-reader.js';
+import type { MessageLog } from '../storage/message-log.js';
 import { formatQueueMeta } from '../storage/queue-meta.js';
 import { QueueWriter } from '../storage/queue-writer.js';
 import { recordAttempts, recordBytes } from '../storage/record.js';
@@ -29,8 +30,11 @@ import type { Topic } from './topic.js';
 /** Unread bytes of a channel from which on files are linked instead of copied. */
 const LINK_BYTES_MIN = 16 * 1024 * 1024;
 
-/** Writes the queues of a stopped topic and its channels. Throws StorageError; what was there before is then still valid. */
-export function exportTopic(topic: Topic, context: BrokerContext, linkBytesMin = LINK_BYTES_MIN): void {
+/**
+ * Writes the queues of a stopped topic and its channels. `isListed` is false when `nsqd.dat` does not tell its channels:
+ * the side file then does. Throws StorageError; what was there before is then still valid.
+ */
+export function exportTopic(topic: Topic, context: BrokerContext, isListed: boolean, linkBytesMin = LINK_BYTES_MIN): void {
   const states: ChannelState[] = [];
   const channels = [...topic.channels.values()].filter((channel) => !channel.isEphemeral);
   for (const channel of channels) states.push(new ChannelExport(topic, channel, context).run(linkBytesMin));
@@ -41,19 +45,21 @@ export function exportTopic(topic: Topic, context: BrokerContext, linkBytesMin =
   }
   const messages = topic.depth() - topic.backendDepth();
   if (messages > 0) context.logger.info(`TOPIC(${topic.name}): flushing ${messages} memory messages to backend`);
-  exportOwnMessages(topic, states, context);
+  exportOwnMessages(topic, states, context, isListed);
 }
 
 /** Leaves in the topic's own queue what no channel has, and the side file if a due time is to be kept. */
-function exportOwnMessages(topic: Topic, channelStates: readonly ChannelState[], context: BrokerContext): void {
+function exportOwnMessages(
+  topic: Topic, channelStates: readonly ChannelState[], context: BrokerContext, isListed: boolean,
+): void {
   const { log } = topic;
   if (topic.depth() > 0) log.writeOut();
   log.syncNow();
-  const isCopied = topic.depth() > 0 && !canStay(topic.released);
+  const isCopied = topic.depth() > 0 && !canStay(topic.log, topic.released);
   const own = isCopied ? copyOwnMessages(topic, context) : keepOwnMessages(topic, context);
-  const waiting = channelStates.filter(({ held }) => held.length > 0);
-  const needsState = own.deferred.length > 0 || waiting.length > 0;
-  if (needsState) topic.stateFile.replace({ run: log.run, isFinal: true, ...own, channels: waiting });
+  const channels = isListed ? channelStates.filter(({ held }) => held.length > 0) : channelStates;
+  const needsState = own.deferred.length > 0 || channels.length > 0;
+  if (needsState) topic.stateFile.replace({ run: log.run, isFinal: isListed, ...own, channels });
   context.directory.replace(context.directory.queueMetaPath(topic.name), own.metaText, true);
   if (!needsState) topic.stateFile.remove();
   topic.stateFile.close();
@@ -96,7 +102,7 @@ function copyOwnMessages(topic: Topic, { clock, directory, options }: BrokerCont
 }
 
 /** True when stock nsqd can read the files from the reader on: all there, and nothing but records in them. */
-function canStay(reader: LogReader): boolean {
+function canStay(log: MessageLog, reader: LogReader): boolean {
   reader.skipEnds();
   let number = reader.chunk!.segment!.number;
   for (let { chunk } = reader; chunk !== null; chunk = chunk.next) {
@@ -104,7 +110,7 @@ function canStay(reader: LogReader): boolean {
     if (segment.number > number + 1 || !isWhole(segment, lastOf(chunk, segment))) return false;
     number = segment.number;
   }
-  return number === reader.log.nextFileNumber - 1;
+  return number === log.nextFileNumber - 1;
 }
 
 class ChannelExport {
@@ -129,7 +135,7 @@ class ChannelExport {
     this.#wallOffsetMs = context.clock.wallMs() - context.clock.monotonicMs();
     this.#deferredPlaces = new RecordPlaces(channel.deferredRecords());
     const queue = channelQueueName(topic.name, channel.name);
-    const firstFile = this.#own?.reader.log.nextFileNumber ?? 0;
+    const firstFile = this.#own?.log.nextFileNumber ?? 0;
     this.#writer = new QueueWriter(this.#directory, queue, firstFile, context.options.maxBytesPerFile);
   }
 
@@ -146,8 +152,8 @@ class ChannelExport {
     for (const record of this.#channel.inFlightRecords()) this.#copyHeld(record);
     for (const record of this.#channel.deferredRecords()) this.#exportDeferred(record);
     const ownMetaText = this.#writer.finish();
-    if (keepsOwn) this.#own?.reader.log.discardBelow(this.#writer.readPlace[0]);
-    else this.#own?.reader.log.discardAll();
+    if (keepsOwn) this.#own?.log.discardBelow(this.#writer.readPlace[0]);
+    else this.#own?.log.discardAll();
     const place = this.#topic.log.placeOf(this.#topic.released);
     return {
       name: this.#channel.name, cursor: place, ownCursor: this.#writer.readPlace, ownMetaText, skips: [], held: this.#held,
@@ -173,12 +179,12 @@ class ChannelExport {
 
   /** True when the queue's files can stay as they are, read on from the cursor. */
   #canKeepFiles(own: LogCursor): boolean {
-    const { reader, limit } = own;
-    return reader.index < limit.index && !this.#hasGap(own, reader.index, limit.index) && canStay(reader);
+    const { log, reader, limit } = own;
+    return reader.index < limit.index && !this.#hasGap(own, reader.index, limit.index) && canStay(log, reader);
   }
 
-  #keepOwnFiles({ reader, limit }: LogCursor): void {
-    this.#writer.keepExisting(reader.log.placeOf(reader), limit.index - reader.index);
+  #keepOwnFiles({ log, reader, limit }: LogCursor): void {
+    this.#writer.keepExisting(log.placeOf(reader), limit.index - reader.index);
     for (let chunk = reader.chunk; chunk !== null; chunk = chunk.next) {
       const from = chunk === reader.chunk ? reader.position : 0;
       this.#remember(chunk, chunk.segment!.number, from);
@@ -196,7 +202,7 @@ class ChannelExport {
     let { chunk, position, index } = from;
     while (index < to.index) {
       while (position >= chunk!.length) {
-        cursor.reader.log.evictIfFar(chunk!);
+        cursor.log.evictIfFar(chunk!);
         [chunk, position] = [chunk!.next, 0];
       }
       const skip: Skip | undefined = skips[nextSkip];

@@ -7,6 +7,7 @@
 
 import { RingBuffer } from '../../lib/collections/ring-buffer.js';
 import type { LogPosition, LogReader } from '../storage/log-reader.js';
+import type { MessageLog } from '../storage/message-log.js';
 
 /** Messages from `fromIndex` up to, not including, `to.index`. */
 export interface Skip {
@@ -17,6 +18,7 @@ export interface Skip {
 }
 
 export class LogCursor {
+  readonly log: MessageLog;
   readonly reader: LogReader;
   /** Up to where the log may be read; moves on as a topic releases messages. */
   readonly limit: LogPosition;
@@ -25,7 +27,8 @@ export class LogCursor {
   /** Index of the first skip, Infinity when there is none: one comparison per message. */
   nextSkipIndex = Infinity;
 
-  constructor(reader: LogReader, limit: LogPosition) {
+  constructor(log: MessageLog, reader: LogReader, limit: LogPosition) {
+    this.log = log;
     this.reader = reader;
     this.limit = limit;
   }

@@ -47,7 +47,7 @@ export function restoreChannel(topic: RestoredTopic, channel: Channel, state: Ch
   if (ownCursor !== null) skips.set(ownCursor, []);
   for (const [queue, file, position, attempts, dueMs] of held.values()) {
     const cursor = queue === 1 ? topicCursor : ownCursor;
-    const at = cursor === null ? null : exactly(cursor.reader.log, [file, position]);
+    const at = cursor === null ? null : exactly(cursor.log, [file, position]);
     if (cursor === null || at === null || at.index >= cursor.limit.index) continue;
     const chunk = at.chunk!;
     if (at.index >= cursor.reader.index) {

@@ -307,7 +307,7 @@ export class Topic implements TurnTopic, ChannelTopic {
   /** A channel whose place in the topic's log is known. It reads its own queue first, if one is found. */
   #addChannel(name: string, from: LogPosition): Channel {
     const own = isEphemeralName(name) ? null : this.#openOwnQueue(name);
-    const cursor = new LogCursor(this.log.addReader(from), this.released);
+    const cursor = new LogCursor(this.log, this.log.addReader(from), this.released);
     const cursors = own === null ? [cursor] : [own, cursor];
     const channel = new Channel(this, name, this.#context, cursors);
     this.#channels.set(name, channel);
@@ -332,7 +332,7 @@ export class Topic implements TurnTopic, ChannelTopic {
     log.run = this.log.run;
     if (state !== undefined && !isCurrent) this.#foreignQueues.add(channelName);
     const place = isCurrent ? state.ownCursor : null;
-    return new LogCursor(log.addReader(place === null ? null : log.seek(...place)), log.end());
+    return new LogCursor(log, log.addReader(place === null ? null : log.seek(...place)), log.end());
   }
 
   /** A normal channel of an ephemeral topic overflows to disk; an ephemeral topic alone never touches it. */
@@ -348,7 +348,7 @@ export class Topic implements TurnTopic, ChannelTopic {
     if (channel === undefined) return false;
     this.#context.logger.info(`TOPIC(${this.name}): deleting channel ${name}`);
     channel.delete();
-    for (const { reader } of channel.cursors.slice(0, -1)) reader.log.discardAll();
+    for (const { log } of channel.cursors.slice(0, -1)) log.discardAll();
     channel.detach();
     this.#channels.delete(name);
     this.#context.announcer().deleted(this.name, name);
@@ -470,7 +470,7 @@ export class Topic implements TurnTopic, ChannelTopic {
     this.#changes = [];
     this.log.writeMeta();
     for (const channel of this.#channels.values()) {
-      if (channel.cursors.length > 1) channel.cursors[0]!.reader.log.writeMeta();
+      if (channel.cursors.length > 1) channel.cursors[0]!.log.writeMeta();
     }
   }
 
@@ -515,9 +515,9 @@ export class Topic implements TurnTopic, ChannelTopic {
     this.#found = null;
     this.log.dropUnneeded();
     for (const channel of this.#channels.values()) {
-      for (const { reader } of channel.cursors) {
-        reader.log.dropUnneeded();
-        reader.log.forgetLoaded();
+      for (const { log } of channel.cursors) {
+        log.dropUnneeded();
+        log.forgetLoaded();
       }
       // What was released before this start was counted then.
       channel.messageCount = 0;

@@ -1,7 +1,6 @@
 // A cursor into a log. Everything from it on stays in memory or on disk until it has moved on.
 
 import type { Chunk } from './chunk.js';
-import type { MessageLog } from './message-log.js';
 
 /** A place between two records. */
 export interface LogPosition {
@@ -13,14 +12,22 @@ export interface LogPosition {
   readonly index: number;
 }
 
+/** The log a reader reads. */
+export interface ReadableLog {
+  /** The newest chunk that is not only of a turn whose commit may still fail. */
+  readonly lastCommitted: Chunk | null;
+  /** Drops the memory of a chunk that no reader will reach soon, if the file has it. */
+  evictIfFar(chunk: Chunk): void;
+}
+
 export class LogReader implements LogPosition {
-  readonly log: MessageLog;
+  readonly #log: ReadableLog;
   chunk: Chunk | null = null;
   position = 0;
   index = 0;
 
-  constructor(log: MessageLog) {
-    this.log = log;
+  constructor(log: ReadableLog) {
+    this.#log = log;
   }
 
   /** Moves into the first chunk after the log was empty; the chunk has counted this reader already. */
@@ -40,7 +47,7 @@ export class LogReader implements LogPosition {
   /** Steps over the end of sealed chunks, so that they can go; not into a chunk whose commit may still fail. */
   skipEnds(): void {
     while (this.chunk !== null && this.chunk.next !== null && this.position >= this.chunk.length) {
-      if (this.chunk === this.log.lastCommitted) return;
+      if (this.chunk === this.#log.lastCommitted) return;
       this.#step();
     }
   }
@@ -58,6 +65,6 @@ export class LogReader implements LogPosition {
     this.chunk = left.next;
     this.position = 0;
     left.removeReader();
-    if (!left.isDone) this.log.evictIfFar(left);
+    if (!left.isDone) this.#log.evictIfFar(left);
   }
 }
