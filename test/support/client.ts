@@ -278,6 +278,9 @@ export class Client {
   /** Compresses from here on, in both directions. */
   startCompression(kind: 'snappy' | 'deflate'): void {
     this.#codec = newCodec(kind, (bytes) => this.#onData(bytes));
+    const early = this.#pending; // May have come together with the last plain frame.
+    this.#pending = Buffer.alloc(0);
+    this.#codec.decode(early);
   }
 
   /** IDENTIFY that asks for the layers, and all their OKs. */

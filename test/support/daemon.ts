@@ -16,6 +16,8 @@ import { type ChannelStats, type Stats, type TopicStats } from './stats.js';
 
 const START_MS = 15_000;
 const STOP_MS = 10_000;
+/** What plain HTTP answers where TLS is required. */
+const TLS_REQUIRED = 403;
 
 const ROOT = new URL('../..', import.meta.url).pathname;
 
@@ -131,6 +133,8 @@ export class Daemon {
   /** 0 on a unix socket. */
   tcpPort = 0;
   httpPort = 0;
+  /** 0 without HTTPS. */
+  httpsPort = 0;
   /** What it is bound to, as it says itself. */
   tcpAddress = '';
   httpAddress = '';
@@ -147,7 +151,7 @@ export class Daemon {
   static async start(options: DaemonOptions = {}): Promise<Daemon> {
     const daemon = new Daemon(options);
     try {
-      await daemon.#ready();
+      await daemon.#ready(options.flags ?? []);
     } catch (error) {
       await daemon[Symbol.asyncDispose]();
       throw error;
@@ -178,7 +182,7 @@ export class Daemon {
   async restart(flags: readonly string[] = this.#options.flags ?? []): Promise<void> {
     this.#earlierOutput += this.#process.output;
     this.#process = this.#launch(flags);
-    await this.#ready();
+    await this.#ready(flags);
   }
 
   /** Everything written to stderr and stdout, by all processes of this daemon. */
@@ -256,12 +260,12 @@ export class Daemon {
   #launch(flags: readonly string[]): DaemonProcess {
     const { program = COMMAND, tcpPort = 0, httpPort = 0 } = this.#options;
     const { tcpAddress = `127.0.0.1:${tcpPort}`, httpAddress = `127.0.0.1:${httpPort}` } = this.#options;
-    const addresses = [`--tcp-address=${tcpAddress}`, `--http-address=${httpAddress}`];
+    const addresses = [`--tcp-address=${tcpAddress}`, `--http-address=${httpAddress}`, '--https-address=127.0.0.1:0'];
     return launch(program, [...addresses, `--data-path=${this.dataPath}`, ...flags], tmpdir());
   }
 
   /** The daemon says in its log where it listens; then it must answer /ping. */
-  async #ready(): Promise<void> {
+  async #ready(flags: readonly string[]): Promise<void> {
     const end = performance.now() + START_MS;
     let hasEnded = false;
     const noteEnd = (): void => {
@@ -273,19 +277,21 @@ export class Daemon {
       this.httpAddress = this.#addressInLog('HTTP');
       this.tcpPort = portOf(this.tcpAddress);
       this.httpPort = portOf(this.httpAddress);
-      if (this.tcpAddress !== '' && this.httpAddress !== '' && (await this.#answersPing())) return;
+      this.httpsPort = portOf(this.#addressInLog('HTTPS'));
+      const isListening = this.tcpAddress !== '' && this.httpAddress !== '' && (this.httpsPort !== 0 || !hasHttps(flags));
+      if (isListening && (await this.#answersPing())) return;
       await delay(5);
     }
     throw new Error(`the daemon did not get ready:\n${this.#process.output}`);
   }
 
-  #addressInLog(listener: 'TCP' | 'HTTP'): string {
+  #addressInLog(listener: 'TCP' | 'HTTP' | 'HTTPS'): string {
     return new RegExp(` ${listener}: listening on (\\S+)\n`).exec(this.#process.output)?.[1] ?? '';
   }
 
   async #answersPing(): Promise<boolean> {
     try {
-      return (await this.get('/ping')).status === 200;
+      return [200, TLS_REQUIRED].includes((await this.get('/ping')).status);
     } catch {
       return false; // Refused: not listening yet.
     }
@@ -311,6 +317,11 @@ export class Daemon {
     });
     return within(answer, STOP_MS, `${method} ${path}`);
   }
+}
+
+/** Whether the flags make the daemon listen for HTTPS, too. */
+function hasHttps(flags: readonly string[]): boolean {
+  return flags.some((flag) => flag.startsWith('--tls-cert=')) && !flags.includes('--https-address=');
 }
 
 /** 0 for what is no port of this machine. */

@@ -20,7 +20,7 @@ const WINDOW_BYTES = 65_536;
 const HISTORY_BYTES = 32_768;
 const MATCH_BYTES_MAX = 258;
 /** A call decodes about so much; what it left of its bytes is for the next call. */
-export const CONTENT_BYTES_PER_CALL = 256 * 1024;
+export const CONTENT_BYTES_PER_CALL = 64 * 1024;
 /** More bits than one step of decoding looks at: a symbol of 15 bits and 5 bits behind it. */
 const STEP_BITS_MAX = 20;
 const CODE_BITS_MAX = 15;

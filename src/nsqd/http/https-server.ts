@@ -19,7 +19,7 @@ const HANDSHAKE_MS = 30_000;
 export function createHttpsServer(
   identity: TlsIdentity, options: ServerOptions, logger: Logger, onRequest: RequestListener,
 ): Server {
-  const tls = { ...identity.settings, handshakeTimeout: HANDSHAKE_MS, ALPNProtocols: ['http/1.1'] };
+  const tls = { ...identity.settings, handshakeTimeout: HANDSHAKE_MS, ALPNProtocols: [] };
   const server = createServer({ ...options, ...tls }, onRequest);
   identity.keepUpToDate(server);
   const peers = new WeakMap<object, string>();

@@ -1,0 +1,113 @@
+// Deflate on the TCP protocol. What it has in common with snappy is in compressed-suite.ts.
+
+import { constants, deflateRawSync, inflateRawSync } from 'node:zlib';
+import { describe, expect, it } from 'vitest';
+
+import { command, hex, joined, sized } from '../support/bytes.js';
+import { describeCompression } from '../support/compressed-suite.js';
+import { Daemon, sharedDaemon } from '../support/daemon.js';
+import { TLS_FLAGS } from '../support/tls.js';
+
+const daemon = sharedDaemon({ flags: TLS_FLAGS });
+const SYNC = { finishFlush: constants.Z_SYNC_FLUSH };
+const MEBIBYTE = 1_048_576;
+
+describeCompression('deflate', daemon);
+
+describe('the deflate stream', () => {
+  it('is raw, and flushed to a byte after every answer', async () => {
+    using client = await daemon().connect();
+    await client.negotiate({ deflate: true });
+    const answerBytes = 4 + client.receivedBytes.readUInt32BE(0);
+    const ended = (): boolean => client.receivedBytes.subarray(-4).equals(hex('00 00 ff ff'));
+    await expect.poll(ended).toBe(true);
+    expect(inflateRawSync(client.receivedBytes.subarray(answerBytes), SYNC)).toEqual(hex('00 00 00 06 00 00 00 00 4f 4b'));
+  });
+
+  it('ends at its final block, after the commands before', async () => {
+    using client = await daemon().connect();
+    await client.upgrade({ compression: 'deflate' });
+    client.writeCompressed(deflateRawSync(command('PUB deflate-final', 'x')));
+    await client.expectOk();
+    await client.closed();
+  });
+
+  it('may be one in which everything refers to what came before', async () => {
+    using client = await daemon().connect();
+    await client.upgrade({ compression: 'deflate' });
+    const publish = command('PUB deflate-history', Buffer.alloc(30_000, 'history'));
+    const stream = deflateRawSync(Buffer.concat(Array.from({ length: 40 }, () => publish)), { ...SYNC, level: 9 });
+    for (let at = 0; at < stream.length; at += 777) client.writeCompressed(stream.subarray(at, at + 777));
+    for (let count = 0; count < 40; count += 1) await client.expectOk();
+  });
+
+  it('closes quietly at garbage', async () => {
+    using client = await daemon().connect();
+    await client.upgrade({ compression: 'deflate' });
+    client.writeCompressed(hex('ff ff ff ff ff ff ff ff ff ff ff'));
+    await client.closed();
+    expect(client.waitingCount).toBe(0);
+  });
+});
+
+describe('a bomb', () => {
+  it('of commands takes turns with everybody else, and little memory', async () => {
+    await using own = await Daemon.start();
+    using attacker = await own.connect();
+    await attacker.upgrade({ compression: 'deflate' });
+    using other = await own.connect();
+    await other.publish('t', 'x');
+    const bomb = deflateRawSync(Buffer.alloc(20 * MEBIBYTE, 'NOP\n'), SYNC);
+    const before = own.residentBytes();
+    attacker.writeCompressed(bomb);
+    for (let count = 0; count < 10; count += 1) {
+      const start = performance.now();
+      await other.publish('t', 'x');
+      expect(performance.now() - start).toBeLessThan(300);
+    }
+    expect(own.residentBytes() - before).toBeLessThan(60 * MEBIBYTE);
+    attacker.command('PUB t', 'done');
+    await attacker.expectOk(15_000);
+  });
+
+  it('of one line or body is refused at its limit', async () => {
+    using line = await daemon().connect();
+    await line.upgrade({ compression: 'deflate' });
+    line.writeCompressed(deflateRawSync(Buffer.alloc(50 * MEBIBYTE, 'x'), SYNC));
+    await line.closed();
+    expect(line.waitingCount).toBe(0);
+    using body = await daemon().connect();
+    await body.upgrade({ compression: 'deflate' });
+    body.writeCompressed(deflateRawSync(joined('PUB t\n', Buffer.of(0x40, 0, 0, 0), Buffer.alloc(50 * MEBIBYTE)), SYNC));
+    expect(await body.nextError()).toContain('message too big');
+    await body.closed();
+  });
+});
+
+describe('negotiation', () => {
+  it.each([[{ deflate_level: 3 }, 3], [{ deflate_level: 9 }, 6], [{ deflate_level: -1 }, 6], [{}, 6]])(
+    'with %j grants level %d', async (wants, level) => {
+      using client = await daemon().connect();
+      expect(await client.upgrade({ compression: 'deflate' }, wants)).toMatchObject({ deflate_level: level });
+      await client.publish('deflate-level', 'x');
+    },
+  );
+
+  it('is off with --deflate=false', async () => {
+    await using own = await Daemon.start({ flags: ['--deflate=false'] });
+    using client = await own.connect();
+    expect(await client.negotiate({ deflate: true, deflate_level: 3 })).toMatchObject({ deflate: false, deflate_level: 6 });
+    await client.publish('t', 'x');
+  });
+
+  it('drops what was sent behind IDENTIFY', async () => {
+    using client = await daemon().connect();
+    const json = '{"feature_negotiation":true,"deflate":true}';
+    client.write(joined('IDENTIFY\n', sized(json), command('PUB deflate-behind', 'x')));
+    await client.nextResponse();
+    client.startCompression('deflate');
+    await client.expectOk();
+    await client.publish('deflate-after', 'x');
+    expect(await daemon().findTopic('deflate-behind')).toBeUndefined();
+  });
+});
