@@ -1,0 +1,29 @@
+// Short runs of the simulation (test/sim). A failing seed is repeated with: node test/sim/run.mjs --seed N --steps 80 --trace
+
+import { describe, expect, it } from 'vitest';
+
+import { simulate } from '../sim/simulation.js';
+import { seedOfRun } from '../support/prng.js';
+
+const STEPS = 80;
+/** Always the same ones, so that a red build is red again, and some that nobody has run. */
+const FIXED_SEEDS = 150;
+const NEW_SEEDS = 50;
+
+async function failuresOf(first: number, count: number): Promise<string[]> {
+  const failures: string[] = [];
+  for (let seed = first; seed < first + count; seed += 1) {
+    await simulate({ seed, steps: STEPS }).catch((error: Error) => failures.push(`seed ${seed}: ${error.message}`));
+  }
+  return failures;
+}
+
+describe('the broker on a simulated disk and clock', () => {
+  it('keeps its promises through failures, crashes and restarts', async () => {
+    expect(await failuresOf(1, FIXED_SEEDS)).toEqual([]);
+  });
+
+  it('keeps them with new seeds', async () => {
+    expect(await failuresOf(seedOfRun() % 1_000_000_000, NEW_SEEDS)).toEqual([]);
+  });
+});
