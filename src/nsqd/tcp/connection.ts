@@ -1,14 +1,14 @@
 // One TCP client: reads commands, answers them, takes messages of its channel. Commands of a connection run one at a time, in
 // order; what it sends is gathered in one buffer and leaves at the end of the turn.
 //
-//   transport --bytes--> #readMagic / #readLine / body reader --> commands/* --> broker
+//   transport --bytes--> command reader --> commands/* --> broker
 //   transport <--flush-- output <--responses, errors, heartbeats, messages
 //
 // Publishes are answered in the same turn, but their OKs leave only once the turn's commit is through; when it failed, the
 // output is cut back to the first OK that is not true and ends with the error instead.
 
 import type { Socket } from 'node:net';
-import { E_BAD_PROTOCOL, identifyFailed, ProtocolError, publishFailed } from '../../lib/protocol/errors.js';
+import { answerFailed, identifyFailed, ProtocolError, publishFailed } from '../../lib/protocol/errors.js';
 import { encodeFrame, FRAME_ERROR, HEARTBEAT_FRAME, OK_FRAME } from '../../lib/protocol/frame.js';
 import type { Logger } from '../../lib/log/logger.js';
 import { TlsRequired } from '../../lib/options/tls-types.js';
@@ -20,15 +20,16 @@ import type { ClientDescription } from '../broker/subscriber.js';
 import type { Topic } from '../broker/topic.js';
 import type { Commit, CommitWaiter, TurnOutput } from '../broker/turn.js';
 import type { Options } from '../options.js';
-import { NEED_MORE } from './body-reader.js';
+import { ID_BYTES } from '../storage/record.js';
 import type { BodyReader } from './body-reader.js';
 import { ClientProfile } from './client-profile.js';
 import type { PublishedCount } from './client-profile.js';
+import { CommandReader } from './command-reader.js';
+import type { CommandOwner } from './command-reader.js';
 import type { CommandClient, PublishCommand } from './commands/client.js';
-import { execute, FIN_BYTES, isFin } from './commands/dispatch.js';
+import { execute } from './commands/dispatch.js';
 import { Deadlines } from './deadlines.js';
 import type { DeadlineOwner } from './deadlines.js';
-import { InputBuffer } from './input-buffer.js';
 import { Layers } from './layers.js';
 import type { Grants, LayersOwner } from './layers.js';
 import { ClientState } from './lifecycle.js';
@@ -39,10 +40,6 @@ import type { TlsAcceptor } from './tls-acceptor.js';
 import type { Transport } from './transport.js';
 import { UnsettledPublishes } from './unsettled-publishes.js';
 
-const MAGIC = '  V2';
-const LINE_BYTES_MAX = 16384;
-const NEWLINE = 0x0a;
-const CARRIAGE_RETURN = 0x0d;
 /** Messages are handed out to a connection until this much waits to be sent in one turn. */
 const OUTPUT_BYTES_PER_TURN = 256 * 1024;
 /** While this much waits for a client that does not read, its commands are not read either. */
@@ -66,7 +63,7 @@ export interface ConnectionContext {
   readonly onClosed: (connection: Connection) => void;
 }
 
-export class Connection implements CommandClient, TurnOutput, CommitWaiter, LayersOwner, DeadlineOwner {
+export class Connection implements CommandClient, TurnOutput, CommitWaiter, LayersOwner, DeadlineOwner, CommandOwner {
   readonly id: number;
   readonly remoteAddress: string;
   readonly auth: ClientAuth | null;
@@ -80,20 +77,9 @@ export class Connection implements CommandClient, TurnOutput, CommitWaiter, Laye
   readonly #deadlines: Deadlines;
 
   // Reading.
-  readonly #input = new InputBuffer();
+  readonly #reader = new CommandReader(this);
   #hasSpoken = false;
-  #hasMagic = false;
-  #body: BodyReader | null = null;
-  /** The last line whose body reader can serve again. */
-  #repeatedLine: string | null = null;
-  #repeatedBody: BodyReader | null = null;
-  /** A whole command was read since the deadline was armed. */
-  #commandEnded = false;
-  /** False once nothing that arrives is looked at any more. */
-  #isReading = true;
   #isInputPaused = false;
-  /** True while a command is under way that takes time; those behind it wait. */
-  #isSuspended = false;
   /** The client has ended its side while a command was under way. */
   #hasInputEnded = false;
   /** From the IDENTIFY that adds layers until they are there: nothing is read, and nothing else is sent. */
@@ -156,23 +142,10 @@ export class Connection implements CommandClient, TurnOutput, CommitWaiter, Laye
   // --- reading ---------------------------------------------------------------------------------------------------------
 
   received(bytes: Buffer): void {
-    if (!this.#isReading) return;
+    if (!this.#reader.isOpen) return;
     if (!this.#hasSpoken) this.#firstBytes();
-    const input = this.#input;
-    if (input.length === 0) {
-      const consumed = this.#consume(bytes, bytes.length);
-      if (this.#isReading && consumed < bytes.length) input.append(bytes, consumed);
-    } else {
-      input.append(bytes, 0);
-      this.#consumeInput();
-    }
-    if (!this.#isReading) input.clear();
-    else if (this.#isBlocked || this.#isSuspended) this.#pauseIfBehind();
-  }
-
-  #consumeInput(): void {
-    const consumed = this.#consume(this.#input.bytes(), this.#input.length);
-    if (this.#isReading) this.#input.consume(consumed);
+    if (this.#reader.read(bytes)) this.#deadlines.armRead();
+    if (this.#isBlocked || this.#reader.isSuspended) this.#pauseIfBehind();
   }
 
   /** Who connects and leaves without a word, as health checks do, is worth a debug line only. */
@@ -181,96 +154,31 @@ export class Connection implements CommandClient, TurnOutput, CommitWaiter, Laye
     this.#context.logger.info(`TCP: new client(${this.remoteAddress})`);
   }
 
-  /** Runs the commands in `bytes`; returns how many bytes they took. */
-  #consume(bytes: Buffer, end: number): number {
-    let at = 0;
-    while (at < end && this.#isReading && !this.#isSuspended) {
-      const next = this.#step(bytes, at, end);
-      if (next === NEED_MORE) break;
-      at = next;
-      this.#commandEnded ||= this.#body === null;
-    }
-    if (this.#commandEnded) this.#deadlines.armRead();
-    this.#commandEnded = false;
-    return at;
-  }
-
-  /** One command, or the next part of it. Returns where it ends, or NEED_MORE. */
-  #step(bytes: Buffer, at: number, end: number): number {
-    if (this.#body !== null) return this.#readBody(this.#body, bytes, at, end);
-    if (!this.#hasMagic) return this.#readMagic(bytes, at, end);
-    if (isFin(bytes, at, end) && this.state !== ClientState.init) {
-      this.#finishInPlace(bytes, at + FIN_BYTES.idAt);
-      return at + FIN_BYTES.total;
-    }
-    return this.#readLine(bytes, at, end);
-  }
-
-  #readMagic(bytes: Buffer, at: number, end: number): number {
-    if (end - at < MAGIC.length) return NEED_MORE;
-    const magic = bytes.toString('latin1', at, at + MAGIC.length);
-    if (magic !== MAGIC) {
-      this.#refuse(new ProtocolError(E_BAD_PROTOCOL));
-      return NEED_MORE;
-    }
-    this.#context.logger.info(`CLIENT(${this.remoteAddress}): desired protocol magic '${magic}'`);
-    this.#hasMagic = true;
+  greeted(): void {
+    this.#context.logger.info(`CLIENT(${this.remoteAddress}): desired protocol magic '  V2'`);
     this.#deadlines.restart(this.profile.heartbeatIntervalMs);
-    return at + MAGIC.length;
   }
 
-  #readLine(bytes: Buffer, at: number, end: number): number {
-    const newline = bytes.indexOf(NEWLINE, at);
-    const isComplete = newline >= 0 && newline < end;
-    if ((isComplete ? newline + 1 : end) - at > LINE_BYTES_MAX || (!isComplete && end - at === LINE_BYTES_MAX)) {
-      this.closeAbruptly();
-      return NEED_MORE;
-    }
-    if (!isComplete) return NEED_MORE;
-    const lineEnd = newline > at && bytes[newline - 1] === CARRIAGE_RETURN ? newline - 1 : newline;
-    this.#runLine(bytes.toString('latin1', at, lineEnd));
-    return newline + 1;
+  executeLine(line: string): BodyReader | null {
+    return execute(this, line);
   }
 
-  /** Publishers repeat one line: what it led to the last time serves again, where it may. */
-  #runLine(line: string): void {
-    if (line === this.#repeatedLine) {
-      this.#body = this.#repeatedBody;
-      return;
-    }
-    try {
-      this.#body = execute(this, line);
-    } catch (error) {
-      this.#refuse(error);
-    }
-    if (this.#body?.isReusable === true) {
-      this.#repeatedLine = line;
-      this.#repeatedBody = this.#body;
-    }
-  }
-
-  #readBody(body: BodyReader, bytes: Buffer, at: number, end: number): number {
-    try {
-      const count = body.read(bytes, at, end);
-      if (count === NEED_MORE) return NEED_MORE;
-      this.#body = null;
-      return at + count;
-    } catch (error) {
-      this.#refuse(error);
-      return NEED_MORE;
-    }
+  get takesFin(): boolean {
+    return this.state !== ClientState.init;
   }
 
   /** Hot path (bench: delivery). FIN without a copy of its id. */
-  #finishInPlace(bytes: Buffer, idAt: number): void {
-    const outcome = this.finish(bytes, idAt);
-    if (outcome === 'done') return;
-    const id = bytes.toString('latin1', idAt, idAt + 16);
-    this.#refuse(new ProtocolError(`E_FIN_FAILED FIN ${id} failed ${outcome}`, false));
+  finishInPlace(bytes: Buffer, at: number): void {
+    const outcome = this.finish(bytes, at);
+    if (outcome !== 'done') this.refuse(answerFailed('FIN', bytes.toString('latin1', at, at + ID_BYTES), outcome));
+  }
+
+  lineTooLong(): void {
+    this.closeAbruptly();
   }
 
   /** Sends an error; a fatal one is the last thing the client hears. */
-  #refuse(error: unknown): void {
+  refuse(error: unknown): void {
     if (!(error instanceof ProtocolError)) {
       this.#context.logger.error(`client(${this.remoteAddress}) - ${(error as Error).stack ?? String(error)}`);
       this.closeAbruptly();
@@ -285,17 +193,18 @@ export class Connection implements CommandClient, TurnOutput, CommitWaiter, Laye
   /** The client will send no more: what arrived is answered, an unfinished command is not. */
   ended(damage: Error | null): void {
     if (this.#isUpgrading) return; // The handshake fails, and says so.
-    if (!this.#isReading) {
+    if (!this.#reader.isOpen) {
       if (!this.#endsAfterFlush) this.#transport.end();
       return;
     }
-    if (this.#isSuspended && damage === null) {
+    if (this.#reader.isSuspended && damage === null) {
       this.#hasInputEnded = true;
       return;
     }
     if (damage !== null) this.#context.logger.debug(`client(${this.remoteAddress}) - ${damage.message}`);
-    if (this.#body !== null && damage === null) this.#refuse(this.#body.endedEarly(this.#input.length));
-    else this.#endAfterFlush();
+    const unfinished = damage === null ? this.#reader.unfinished() : null;
+    if (unfinished === null) this.#endAfterFlush();
+    else this.refuse(unfinished);
   }
 
   failed(error: Error): void {
@@ -306,7 +215,7 @@ export class Connection implements CommandClient, TurnOutput, CommitWaiter, Laye
   // --- commands that take time -------------------------------------------------------------------------------------------
 
   suspend(wait: Promise<void>, proceed: () => BodyReader | void): void {
-    this.#isSuspended = true;
+    this.#reader.suspend();
     wait.then(
       () => this.#resume(proceed),
       (error: unknown) => this.#resume(() => {
@@ -316,18 +225,18 @@ export class Connection implements CommandClient, TurnOutput, CommitWaiter, Laye
   }
 
   #resume(proceed: () => BodyReader | void): void {
-    this.#isSuspended = false;
-    if (!this.#isReading) return;
+    if (!this.#reader.isOpen) return;
     try {
-      this.#body = proceed() ?? null;
+      this.#reader.resume(proceed() ?? null);
     } catch (error) {
-      this.#refuse(error);
+      this.#reader.resume(null);
+      this.refuse(error);
     }
     this.#deadlines.armRead();
-    if (this.#input.length > 0) this.#consumeInput();
-    if (!this.#isReading) return this.#input.clear();
+    this.#reader.readOn();
+    if (!this.#reader.isOpen) return;
     this.#resumeInput();
-    if (this.#hasInputEnded && !this.#isSuspended) this.ended(null);
+    if (this.#hasInputEnded && !this.#reader.isSuspended) this.ended(null);
   }
 
   // --- what commands do ------------------------------------------------------------------------------------------------
@@ -353,7 +262,7 @@ export class Connection implements CommandClient, TurnOutput, CommitWaiter, Laye
     const failure = this.#unsettled.settle(commit);
     if (failure === null) return this.requestFlush();
     this.#output.cutBack(failure.offset);
-    this.#refuse(publishFailed(failure.command, failure.reason));
+    this.refuse(publishFailed(failure.command, failure.reason));
   }
 
   subscribed(channel: Channel): void {
@@ -400,7 +309,7 @@ export class Connection implements CommandClient, TurnOutput, CommitWaiter, Laye
   upgradeAfterFlush(grants: Grants): void {
     this.#grants = grants;
     this.#isUpgrading = true;
-    this.#isReading = false;
+    this.#reader.close();
     this.#transport.pause();
   }
 
@@ -481,7 +390,7 @@ export class Connection implements CommandClient, TurnOutput, CommitWaiter, Laye
 
   #isBehind(): boolean {
     if (this.#isBlocked && this.#output.length > OUTPUT_BYTES_MAX) return true;
-    return this.#isSuspended && this.#input.length > INPUT_BYTES_MAX;
+    return this.#reader.isSuspended && this.#reader.waitingBytes > INPUT_BYTES_MAX;
   }
 
   #pauseIfBehind(): void {
@@ -509,7 +418,7 @@ export class Connection implements CommandClient, TurnOutput, CommitWaiter, Laye
     if (!this.#isUpgrading) return transport.destroy(); // Too late.
     this.#isUpgrading = false;
     this.#transport = transport;
-    this.#isReading = true;
+    this.#reader.reopen();
     this.#deadlines.disarmRead();
     this.#deadlines.armRead();
     if (!isTaken) this.#awaitDrain();
@@ -520,7 +429,7 @@ export class Connection implements CommandClient, TurnOutput, CommitWaiter, Laye
     if (!this.#isUpgrading) return;
     this.#isUpgrading = false;
     const error = identifyFailed(`IDENTIFY failed ${reason}`);
-    if (isAnswerable) return this.#refuse(error);
+    if (isAnswerable) return this.refuse(error);
     this.#context.logger.error(`[${this.remoteAddress}] - ${error.message}`);
     this.closeAbruptly();
   }
@@ -528,17 +437,18 @@ export class Connection implements CommandClient, TurnOutput, CommitWaiter, Laye
   // --- time --------------------------------------------------------------------------------------------------------------
 
   heartbeatDue(): void {
-    if (this.#isReading) this.respond(HEARTBEAT_FRAME);
+    if (this.#reader.isOpen) this.respond(HEARTBEAT_FRAME);
   }
 
   mayTimeOut(): boolean {
-    return !this.#isInputPaused && !this.#isSuspended;
+    return !this.#isInputPaused && !this.#reader.isSuspended;
   }
 
   readTimedOut(): void {
     if (this.#isUpgrading) return this.upgradeFailed('i/o timeout', true);
-    if (this.#body !== null) this.#refuse(this.#body.endedEarly(this.#input.length));
-    else this.closeAbruptly();
+    const unfinished = this.#reader.unfinished();
+    if (unfinished === null) this.closeAbruptly();
+    else this.refuse(unfinished);
   }
 
   writeTimedOut(): void {
@@ -549,7 +459,7 @@ export class Connection implements CommandClient, TurnOutput, CommitWaiter, Laye
 
   /** Hears nothing more; ends the connection when everything gathered is sent. */
   #endAfterFlush(): void {
-    this.#isReading = false;
+    this.#reader.close();
     this.#endsAfterFlush = true;
     this.#deadlines.stopListening();
     this.#leaveChannel();
@@ -574,11 +484,10 @@ export class Connection implements CommandClient, TurnOutput, CommitWaiter, Laye
     if (this.#hasSpoken) logger.info(`PROTOCOL(V2): [${this.remoteAddress}] exiting ioloop`);
     else logger.debug(`TCP: client(${this.remoteAddress}) left without a byte`);
     this.#isClosed = true;
-    this.#isReading = false;
+    this.#reader.close();
     this.#isUpgrading = false;
     this.auth?.cancel();
     this.#deadlines.cancel();
-    this.#input.clear();
     this.#output.clear();
     this.#unsettled.clear();
     this.#leaveChannel();
