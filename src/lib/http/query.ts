@@ -1,7 +1,7 @@
 // Query strings by the rules of Go's url.ParseQuery (http-api 2.3): split on `&`, the first value of a key counts, a
 // raw semicolon or a malformed escape makes the whole query invalid although the other segments are still read.
 
-import { quoteLikeGo } from '../options/go-quote.js';
+import { quoteLikeGo } from '../text/go-quote.js';
 import { bytesToText, percentDecode } from './percent.js';
 
 /** The parameters of a request. */

@@ -3,7 +3,7 @@
 // Inside the program a duration is a number of milliseconds with fractions: 1.5µs is 0.0015. The precision of the
 // notation is one nanosecond and its range signed 64-bit nanoseconds; a double keeps single nanoseconds up to 104 days.
 
-import { quoteLikeGo } from './go-quote.js';
+import { quoteLikeGo } from '../text/go-quote.js';
 import { parsed, refused, type Parsed } from './parsed.js';
 
 const NANOSECONDS_PER_UNIT: ReadonlyMap<string, bigint> = new Map([

@@ -2,7 +2,7 @@
 // a string flag is not split on commas but a config string is, and only flags sort the percentiles.
 
 import { parseGoFloat } from './go-float.js';
-import { quoteLikeGo } from './go-quote.js';
+import { quoteLikeGo } from '../text/go-quote.js';
 import { parsed, refused, type Parsed } from './parsed.js';
 import { goTypeName, type TomlValue } from './toml-value.js';
 import type { ParsedFlag, ValueType } from './value-type.js';

@@ -1,7 +1,7 @@
 // Reads a command line with the semantics of Go's flag package (options.md 2): one or two dashes, boolean flags that
 // never take the next argument, and a silent stop at the first argument that is not a flag.
 
-import { quoteLikeGo } from './go-quote.js';
+import { quoteLikeGo } from '../text/go-quote.js';
 import type { ParsedFlag, ValueType } from './value-type.js';
 
 /** A flag and the type of its values. A type is only ever given values it made itself, hence `unknown`. */

@@ -4,7 +4,7 @@ import { LogLevel, parseLogLevel } from '../log/logger.js';
 import { formatDuration, nanosecondsOf, parseDuration } from './duration.js';
 import { NOT_AN_INTEGER, parseDecimalInteger, parseGoInteger } from './go-integer.js';
 import { parseGoBool } from './go-bool.js';
-import { quoteLikeGo } from './go-quote.js';
+import { quoteLikeGo } from '../text/go-quote.js';
 import { parsed, refused, type Parsed } from './parsed.js';
 import { describeTomlValue, goTypeName, type TomlValue } from './toml-value.js';
 import type { ValueType } from './value-type.js';

@@ -1,7 +1,7 @@
 // The two option types of TLS, stored as the numbers that GET /config shows.
 
 import { parseGoBool } from './go-bool.js';
-import { quoteLikeGo } from './go-quote.js';
+import { quoteLikeGo } from '../text/go-quote.js';
 import { parsed, refused, type Parsed } from './parsed.js';
 import { describeTomlValue } from './toml-value.js';
 import type { ValueType } from './value-type.js';

@@ -3,7 +3,7 @@
 
 import { parseQuery } from '../../../lib/http/query.js';
 import { parseDecimalInteger, OUT_OF_RANGE } from '../../../lib/options/go-integer.js';
-import { quoteLikeGo } from '../../../lib/options/go-quote.js';
+import { quoteLikeGo } from '../../../lib/text/go-quote.js';
 import type { HttpContext } from '../context.js';
 import { type EndpointRoute, type Handler, logged, unlogged } from '../endpoint.js';
 import type { Exchange, FlatHeaders } from '../exchange.js';

@@ -4,7 +4,7 @@
 import { badBody, invalid, ProtocolError } from '../../../lib/protocol/errors.js';
 import { encodeFrame, FRAME_RESPONSE } from '../../../lib/protocol/frame.js';
 import { goJsonText } from '../../../lib/protocol/go-json.js';
-import { goQuote } from '../../../lib/protocol/go-quote.js';
+import { quoteBytesLikeGo } from '../../../lib/text/go-quote.js';
 import type { ClientAuth } from '../../auth/client-auth.js';
 import { SizedBodyReader } from '../body-reader.js';
 import type { BodyReader } from '../body-reader.js';
@@ -68,7 +68,7 @@ export function whenAuthorized(
   const proceedIfAllowed = (): BodyReader | void => {
     const permission = command === 'SUB' ? 'subscribe' : 'publish';
     if (state.allows(permission, topicName, channelName)) return proceed();
-    throw unauthorized(`failed for ${command} on ${goQuote(topicName)} ${goQuote(channelName)}`);
+    throw unauthorized(`failed for ${command} on ${quoteBytesLikeGo(topicName)} ${quoteBytesLikeGo(channelName)}`);
   };
   if (!state.isExpired) return proceedIfAllowed();
   client.suspend(explained(client, state.renew(client.requester())), proceedIfAllowed);

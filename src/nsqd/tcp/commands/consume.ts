@@ -5,7 +5,7 @@ import {
   answerFailed, badChannel, badTopic, invalid, invalidMessageId, subscribeFailed, tooFewParameters, tooFewParams,
 } from '../../../lib/protocol/errors.js';
 import { CLOSE_WAIT_FRAME, OK_FRAME } from '../../../lib/protocol/frame.js';
-import { goQuote } from '../../../lib/protocol/go-quote.js';
+import { quoteBytesLikeGo } from '../../../lib/text/go-quote.js';
 import { isValidName } from '../../../lib/protocol/names.js';
 import type { AnswerOutcome } from '../../broker/channel.js';
 import { ID_BYTES } from '../../storage/record.js';
@@ -19,8 +19,8 @@ export function sub(client: CommandClient, params: readonly string[]): BodyReade
   if (client.profile.heartbeatIntervalMs <= 0) throw invalid('cannot SUB with heartbeats disabled');
   const [topicName, channelName] = params;
   if (topicName === undefined || channelName === undefined) throw tooFewParameters('SUB');
-  if (!isValidName(topicName)) throw badTopic('SUB', goQuote(topicName));
-  if (!isValidName(channelName)) throw badChannel('SUB', goQuote(channelName));
+  if (!isValidName(topicName)) throw badTopic('SUB', quoteBytesLikeGo(topicName));
+  if (!isValidName(channelName)) throw badChannel('SUB', quoteBytesLikeGo(channelName));
   return whenAuthorized(client, 'SUB', topicName, channelName, () => subscribe(client, topicName, channelName));
 }
 

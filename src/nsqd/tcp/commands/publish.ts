@@ -3,7 +3,7 @@
 import { parseUint64, millisecondsToNanoseconds } from '../../../lib/protocol/decimal.js';
 import { badBody, badMessage, badTopic, invalid, publishFailed, tooFewParameters } from '../../../lib/protocol/errors.js';
 import type { ProtocolError } from '../../../lib/protocol/errors.js';
-import { goQuote } from '../../../lib/protocol/go-quote.js';
+import { quoteBytesLikeGo } from '../../../lib/text/go-quote.js';
 import { isValidName } from '../../../lib/protocol/names.js';
 import { PublishError } from '../../broker/publish-error.js';
 import type { Topic } from '../../broker/topic.js';
@@ -24,7 +24,7 @@ const MPUB_OVERSIZE_FACTOR = 16;
 export function topicNameOf(command: string, params: readonly string[]): string {
   const [name] = params;
   if (name === undefined) throw tooFewParameters(command);
-  if (!isValidName(name)) throw badTopic(command, goQuote(name));
+  if (!isValidName(name)) throw badTopic(command, quoteBytesLikeGo(name));
   return name;
 }
 

@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
 
-import { goQuote } from '../../../../src/lib/protocol/go-quote.js';
+import { quoteBytesLikeGo } from '../../../../src/lib/text/go-quote.js';
 
 /** Text as the latin1 string that its UTF-8 bytes make. */
 function latin1(text: string): string {
   return Buffer.from(text, 'utf8').toString('latin1');
 }
 
-describe('goQuote', () => {
+describe('quoteBytesLikeGo', () => {
   it.each([
     ['', '""'],
     ['abc', '"abc"'],
@@ -25,6 +25,6 @@ describe('goQuote', () => {
     ['\xed\xa0\x80', '"\\xed\\xa0\\x80"'],
     ['\x80a', '"\\x80a"'],
   ])('%j becomes %j', (bytes, quoted) => {
-    expect(goQuote(bytes)).toBe(quoted);
+    expect(quoteBytesLikeGo(bytes)).toBe(quoted);
   });
 });

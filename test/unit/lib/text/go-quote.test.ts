@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 
-import { quoteLikeGo } from '../../../../src/lib/options/go-quote.js';
+import { quoteLikeGo } from '../../../../src/lib/text/go-quote.js';
 
 describe('quoteLikeGo', () => {
   it('escapes what Go escapes', () => {
