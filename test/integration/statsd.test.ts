@@ -25,7 +25,8 @@ describe('statsd', () => {
     using server = await StatsdServer.start();
     const own = ['--statsd-prefix=x.%s', '--broadcast-address=host.test', '--statsd-interval=1100ms'];
     await using daemon = await Daemon.start({ flags: [`--statsd-address=${server.address}`, ...own] });
-    await server.until(() => server.lines.some((line) => line.startsWith(`x.host_test_${daemon.httpPort}.mem.gc_runs:`)));
+    const prefix = `x.host_test_${daemon.httpPort}.`;
+    await server.until(() => server.lines.some((line) => line.startsWith(`${prefix}mem.gc_runs:`)));
   });
 
   it('spreads the datagrams of a push over the interval but its last second', async () => {
@@ -68,7 +69,8 @@ describe('statsd', () => {
     await using silent = await Daemon.start({ flags: ['--statsd-address=127.0.0.1:9', '--statsd-interval=1100ms'] });
     await using wrong = await Daemon.start({ flags: ['--statsd-address=nowhere', '--statsd-interval=1100ms'] });
     await expect.poll(() => silent.output, { timeout: 8000 }).toContain('STATSD: pushing stats to 127.0.0.1:9');
-    await expect.poll(() => wrong.output, { timeout: 8000 }).toContain('failed to create UDP socket to statsd(nowhere)');
+    const failure = 'failed to create UDP socket to statsd(nowhere)';
+    await expect.poll(() => wrong.output, { timeout: 8000 }).toContain(failure);
     expect((await silent.get('/ping')).status).toBe(200);
     expect((await silent.stop()).code).toBe(0);
     expect((await wrong.stop()).code).toBe(0);

@@ -19,6 +19,12 @@ export type Answer =
   | { readonly status?: number; readonly body?: unknown; readonly headers?: Record<string, string> }
   | ((response: ServerResponse, question: Question) => void);
 
+/** For HTTPS, both PEM. */
+interface Identity {
+  readonly cert: string;
+  readonly key: string;
+}
+
 /** Everything allowed for an hour. */
 export const ALL_ALLOWED = {
   ttl: 3600,
@@ -27,8 +33,9 @@ export const ALL_ALLOWED = {
   authorizations: [{ topic: '.*', channels: ['.*'], permissions: ['subscribe', 'publish'] }],
 };
 
-export function allowing(topic: string, channels: readonly string[], permissions: readonly string[], ttl = 3600): object {
-  return { ttl, authorizations: [{ topic, channels, permissions }] };
+/** One entry, for an hour. */
+export function allowing(topic: string, channels: readonly string[], permissions: readonly string[]): object {
+  return { ttl: 3600, authorizations: [{ topic, channels, permissions }] };
 }
 
 export class AuthServer {
@@ -37,14 +44,14 @@ export class AuthServer {
   /** Given in turn; the last one again and again. */
   answers: readonly Answer[];
 
-  private constructor(answers: readonly Answer[], identity: { readonly cert: string; readonly key: string } | null) {
+  private constructor(answers: readonly Answer[], identity: Identity | null) {
     this.answers = answers;
     const listener = (incoming: IncomingMessage, response: ServerResponse): void => this.#take(incoming, response);
     this.#server = identity === null ? createServer(listener) : createSecureServer(identity, listener);
   }
 
   static async start(
-    answers: readonly Answer[] = [{ body: ALL_ALLOWED }], identity: { readonly cert: string; readonly key: string } | null = null,
+    answers: readonly Answer[] = [{ body: ALL_ALLOWED }], identity: Identity | null = null,
   ): Promise<AuthServer> {
     const server = new AuthServer(answers, identity);
     await new Promise<void>((resolve) => server.#server.listen(0, '127.0.0.1', resolve));

@@ -1,6 +1,8 @@
 // Classes of characters: `[a-z]`, and the escapes that stand for one, `\d`, `\pL`, `\p{Greek}`.
 
-import { add, ASCII_CHARS, complement, PERL_SETS, POSIX_SETS, rangeSet, unicodeSet, withOtherCase } from './char-set.js';
+import {
+  add, ASCII_CHARS, complement, PERL_SETS, POSIX_SETS, rangeSet, unicodeSet, withOtherCase,
+} from './char-set.js';
 import type { CharSet } from './char-set.js';
 import { PatternError } from './pattern-cursor.js';
 import type { PatternCursor } from './pattern-cursor.js';

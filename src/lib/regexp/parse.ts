@@ -1,5 +1,5 @@
-// The syntax of Go's regular expressions (RE2, as package regexp reads it): from a pattern to a tree. What Go refuses is
-// refused here, and nothing is accepted that Go does not know: who may do what can depend on it.
+// The syntax of Go's regular expressions (RE2, as package regexp reads it): from a pattern to a tree. What Go refuses
+// is refused here, and nothing is accepted that Go does not know: who may do what can depend on it.
 //
 //   alternation := concatenation ( '|' concatenation )*
 //   concatenation := ( atom repetition? )*
@@ -148,7 +148,9 @@ class Parser {
   #takeFlags(): string {
     const { on, off, end } = this.#cursor.takeMatch(FLAGS)?.groups ?? {};
     if (on === undefined || end === undefined) throw new PatternError('invalid or unsupported Perl syntax');
-    const isOn = (flag: string, before: boolean): boolean => (before || on.includes(flag)) && !(off ?? '').includes(flag);
+    const isOn = (flag: string, before: boolean): boolean => {
+      return (before || on.includes(flag)) && !(off ?? '').includes(flag);
+    };
     this.#flags = {
       ignoresCase: isOn('i', this.#flags.ignoresCase),
       isMultiLine: isOn('m', this.#flags.isMultiLine),
@@ -171,7 +173,8 @@ function countOf(match: RegExpExecArray | null): readonly [number, number] | nul
   if (match === null) return null;
   const min = Number(match[1]);
   const max = match[2] === undefined ? min : match[3] === undefined ? Infinity : Number(match[3]);
-  if (min > REPEAT_MAX || (max !== Infinity && max > REPEAT_MAX) || min > max) throw new PatternError('invalid repeat count');
+  const largest = max === Infinity ? min : max;
+  if (min > largest || largest > REPEAT_MAX) throw new PatternError('invalid repeat count');
   return [min, max];
 }
 

@@ -1,6 +1,6 @@
-// Regular expressions of Go for short ASCII texts. All ways through the pattern are followed at once, one character of the
-// text after the other, so that no pattern takes more than (length of the text) x (size of the pattern) steps; JavaScript's
-// own engine tries them one by one and can be made to take for ever.
+// Regular expressions of Go for short ASCII texts. All ways through the pattern are followed at once, one character of
+// the text after the other, so that no pattern takes more than (length of the text) x (size of the pattern) steps;
+// JavaScript's own engine tries them one by one and can be made to take for ever.
 //
 //   a(b|c)*   0 chars a   1 fork 2, 8   2 fork 3, 5   3 chars b   4 fork 7   5 chars c   6 fork 7   7 fork 1   8 match
 
@@ -19,7 +19,10 @@ type Instruction =
   | { readonly kind: 'fork'; readonly targets: number[] }
   | { readonly kind: 'match' };
 
-/** DEVIATION(bounded-patterns): patterns that are longer, or larger once repetitions are written out, are refused; Go takes larger ones. */
+/**
+ * DEVIATION(bounded-patterns): patterns that are longer, or larger once repetitions are written out, are refused; Go
+ * takes larger ones.
+ */
 const PATTERN_CHARS_MAX = 10_000;
 const INSTRUCTIONS_MAX = 20_000;
 const NEWLINE = '\n';
@@ -137,19 +140,22 @@ function emitAny(program: Instruction[], nodes: readonly Node[]): void {
 
 /** The node `min` times, then either a loop or as many more as may follow, each of which may be the last. */
 function emitRepeat(program: Instruction[], node: Node, min: number, max: number): void {
+  if (max === Infinity) return emitLoop(program, node, min);
   for (let count = 0; count < min; count += 1) emit(program, node);
-  if (max === Infinity) {
-    const start = program.length;
-    const ways = fork(program, start + 1);
-    emit(program, node);
-    fork(program, start);
-    ways.push(program.length);
-    return;
-  }
   const exits: number[][] = [];
   for (let count = min; count < max; count += 1) {
     exits.push(fork(program, program.length + 1));
     emit(program, node);
   }
   for (const exit of exits) exit.push(program.length);
+}
+
+/** The last of `min` copies is the loop itself: one more copy per level would double the program with each nested loop. */
+function emitLoop(program: Instruction[], node: Node, min: number): void {
+  for (let count = 1; count < min; count += 1) emit(program, node);
+  const ways = min === 0 ? fork(program, program.length + 1) : null;
+  const start = program.length;
+  emit(program, node);
+  fork(program, start, program.length + 1);
+  ways?.push(program.length);
 }

@@ -1,5 +1,5 @@
-// What an auth server grants (tcp-protocol 10.3): the checks of its answer, and the decision whether it allows something. An
-// answer with anything wrong in it is no answer.
+// What an auth server grants (tcp-protocol 10.3): the checks of its answer, and the decision whether it allows
+// something. An answer with anything wrong in it is no answer.
 
 import { GoJsonObject } from '../../lib/protocol/go-json.js';
 import { Pattern } from '../../lib/regexp/pattern.js';
@@ -35,7 +35,7 @@ export interface AuthAnswer {
 /** Together, as many steps as matching may take for one character: what few servers fill, and no memory runs out of. */
 const PATTERNS_SIZE_MAX = 1_000_000;
 
-/** Reads JSON as Go does. Throws Error if it is not a valid answer; the text of the error tells nothing of what it holds. */
+/** Reads JSON as Go does. Throws Error if it is not a valid answer; the error tells nothing of what it holds. */
 export function parseAuthAnswer(text: string): AuthAnswer {
   const json = new GoJsonObject(text);
   const compile = newCompiler();

@@ -46,7 +46,7 @@ export class AuthServers {
     this.#settings = settings;
   }
 
-  /** The first valid answer, beginning with a server taken at random. Rejects with the reasons of all when there is none. */
+  /** The first valid answer, beginning with a random server. Rejects with the reasons of all when there is none. */
   async query(requester: Requester, secret: Buffer, signal: AbortSignal): Promise<AuthAnswer> {
     const { addresses, random } = this.#settings;
     const start = Math.floor(random() * addresses.length);
@@ -56,8 +56,8 @@ export class AuthServers {
       try {
         return await this.#queryOne(addresses[at]!, requester, secret, signal);
       } catch (error) {
-        // DEVIATION(secrets-not-logged): the reasons go to the log, so they tell neither the question nor the address, which
-        // may hold a password: its place in the list will do.
+        // DEVIATION(secrets-not-logged): the reasons go to the log, so they tell neither the question nor the address,
+        // which may hold a password: its place in the list will do.
         reasons.push(`auth server ${at + 1} of ${addresses.length}: ${(error as Error).message}`);
       }
     }

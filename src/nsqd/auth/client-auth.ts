@@ -1,5 +1,5 @@
-// What one client may do: the secret of its AUTH, the answer it got, and until when that answer counts (tcp-protocol 10.4).
-// An answer is not refreshed by itself; who needs one that has expired asks again.
+// What one client may do: the secret of its AUTH, the answer it got, and until when that answer counts (tcp-protocol
+// 10.4). An answer is not refreshed by itself; who needs one that has expired asks again.
 
 import type { AuthAnswer, Permission } from './auth-answer.js';
 import type { AuthServers, Requester } from './auth-servers.js';
@@ -62,7 +62,8 @@ export class ClientAuth {
     const key = `${permission} ${topicName} ${channelName}`;
     const known = this.#decisions.get(key);
     if (known !== undefined) return known;
-    const isAllowed = this.#answer?.authorizations.some((each) => each.allows(permission, topicName, channelName)) ?? false;
+    const entries = this.#answer?.authorizations ?? [];
+    const isAllowed = entries.some((entry) => entry.allows(permission, topicName, channelName));
     if (this.#decisions.size >= DECISIONS_KEPT_MAX) this.#decisions.clear();
     this.#decisions.set(key, isAllowed);
     return isAllowed;

@@ -1,5 +1,5 @@
-// One question over HTTP and its answer, as nsqd's own requests go (tcp-protocol 10.2): redirects followed, time and size
-// limited, a connection of its own. What is asked may be secret: no error raised here tells the URL.
+// One question over HTTP and its answer, as nsqd's own requests go (tcp-protocol 10.2): redirects followed, time and
+// size limited, a connection of its own. What is asked may be secret: no error raised here tells the URL.
 
 import { request as requestHttp } from 'node:http';
 import type { ClientRequest, IncomingMessage } from 'node:http';
@@ -36,7 +36,9 @@ const TO_GET: ReadonlySet<number> = new Set([301, 302, 303]);
 const REDIRECTS: ReadonlySet<number> = new Set([...TO_GET, 307, 308]);
 
 /** Rejects with an Error that says what went wrong. `signal` gives up early. */
-export async function exchange(question: HttpQuestion, settings: HttpSettings, signal: AbortSignal): Promise<HttpAnswer> {
+export async function exchange(
+  question: HttpQuestion, settings: HttpSettings, signal: AbortSignal,
+): Promise<HttpAnswer> {
   const { requestTimeoutMs } = settings;
   const signals = requestTimeoutMs > 0 ? [signal, AbortSignal.timeout(Math.ceil(requestTimeoutMs))] : [signal];
   const either = AbortSignal.any(signals);

@@ -1,7 +1,9 @@
-// Topology-aware consumption (engine.md 20): which consumers are near the daemon. Exists only while the experiment is on.
+// Topology-aware consumption (engine.md 20): which consumers are near the daemon. Exists only while the experiment is
+// on.
 //
-// DEVIATION(topology-preference): every message goes to a ready consumer of the daemon's zone, else of its region, else to anyone. Stock nsqd
-// prefers the near ones only for messages that find one waiting, and lets all compete for what is queued.
+// DEVIATION(topology-preference): every message goes to a ready consumer of the daemon's zone, else of its region, else
+// to anyone. Stock nsqd prefers the near ones only for messages that find one waiting, and lets all compete for what is
+// queued.
 
 import { TOPOLOGY_EXPERIMENT } from '../option-table.js';
 import type { Options } from '../options.js';
@@ -54,7 +56,8 @@ export class Topology {
 
 /** Null while the experiment is off. */
 export function topologyOf(
-  { enableExperiment, topologyZone, topologyRegion }: Pick<Options, 'enableExperiment' | 'topologyRegion' | 'topologyZone'>,
+  options: Pick<Options, 'enableExperiment' | 'topologyRegion' | 'topologyZone'>,
 ): Topology | null {
+  const { enableExperiment, topologyZone, topologyRegion } = options;
   return enableExperiment.includes(TOPOLOGY_EXPERIMENT) ? new Topology(topologyZone, topologyRegion) : null;
 }

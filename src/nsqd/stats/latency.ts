@@ -1,5 +1,5 @@
-// End-to-end processing latency (http-api 7): from publishing a message to its FIN, one window per channel, the windows of a
-// topic's channels merged when somebody asks. Exists only while percentiles are configured.
+// End-to-end processing latency (http-api 7): from publishing a message to its FIN, one window per channel, the windows
+// of a topic's channels merged when somebody asks. Exists only while percentiles are configured.
 
 import type { Clock } from '../../lib/time/clock.js';
 import type { Channel } from '../broker/channel.js';

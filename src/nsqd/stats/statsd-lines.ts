@@ -39,8 +39,8 @@ class LineWriter {
   }
 
   /**
-   * DEVIATION(statsd-recreated): a total smaller than at the last push, of a topic or channel deleted and created again, is sent whole; stock
-   * nsqd sends a negative increase.
+   * DEVIATION(statsd-recreated): a total smaller than at the last push, of a topic or channel deleted and created
+   * again, is sent whole; stock nsqd sends a negative increase.
    */
   counter(name: string, total: number): void {
     const former = this.#former.get(name) ?? 0;
@@ -60,11 +60,15 @@ export function statsdLines(
   sample: StatsdSample, format: StatsdFormat, former: StatsdBaseline,
 ): { readonly lines: readonly string[]; readonly baseline: StatsdBaseline } {
   const writer = new LineWriter(format.prefix, former);
-  const isWanted = ({ name }: { readonly name: string }): boolean => !format.excludesEphemeral || !isEphemeralName(name);
+  const isWanted = ({ name }: { readonly name: string }): boolean => {
+    return !format.excludesEphemeral || !isEphemeralName(name);
+  };
   for (const topic of sample.topics.filter(isWanted)) {
     const name = `topic.${topic.name}`;
     writeTopic(writer, name, topic);
-    for (const channel of topic.channels.filter(isWanted)) writeChannel(writer, `${name}.channel.${channel.name}`, channel);
+    for (const channel of topic.channels.filter(isWanted)) {
+      writeChannel(writer, `${name}.channel.${channel.name}`, channel);
+    }
   }
   if (sample.memory !== null) writeMemory(writer, sample.memory);
   return { lines: writer.lines, baseline: writer.counters };

@@ -1,5 +1,5 @@
-// Pushes statistics to a statsd daemon over UDP (http-api 10.1): every interval one sample, its datagrams spread over most of
-// the interval that follows.
+// Pushes statistics to a statsd daemon over UDP (http-api 10.1): every interval one sample, its datagrams spread over
+// most of the interval that follows.
 //
 //   |<----------------- interval ---------------->|
 //   |<---- spread: interval - 1 s ---->|          |
@@ -103,7 +103,7 @@ export class StatsdPusher {
     const { lines, baseline } = statsdLines(sample(), format, this.#baseline);
     this.#baseline = baseline;
     const datagrams = packDatagrams(lines, statsdUdpPacketSize);
-    // DEVIATION(statsd-interval): an interval of a second or less spreads over no time; stock nsqd crashes at the first push.
+    // DEVIATION(statsd-interval): an interval of a second or less spreads over no time; stock nsqd crashes then.
     const spreadMs = Math.max(0, this.#intervalMs - QUIET_MS);
     this.#push = { socket, datagrams, sentCount: 0, pauseMs: spreadMs / Math.max(1, datagrams.length) };
     this.#sendNext();
@@ -148,7 +148,8 @@ async function openSocket(address: string): Promise<Socket | null> {
   const port = Number(parts?.port);
   if (parts === null || parts.port === '' || !Number.isInteger(port) || port < 1 || port > PORT_MAX) return null;
   try {
-    const { address: host, family } = await lookup(parts.host === '' ? 'localhost' : parts.host, { order: 'ipv4first' });
+    const name = parts.host === '' ? 'localhost' : parts.host;
+    const { address: host, family } = await lookup(name, { order: 'ipv4first' });
     return await connected(createSocket(family === 6 ? 'udp6' : 'udp4'), host, port);
   } catch {
     return null; // No such host, or no way to it: reported by the caller.

@@ -2,7 +2,9 @@ import { describe, expect, it } from 'vitest';
 
 import { Pattern } from '../../../../src/lib/regexp/pattern.js';
 
-const NAMES = ['', 'a', 'A', 'events', 'Events', 'events.v2', 'orders-1', 'x_y', '7', 'b#ephemeral', 'k', 's', 'aa', 'aab'];
+const NAMES = [
+  '', 'a', 'A', 'events', 'Events', 'events.v2', 'orders-1', 'x_y', '7', 'b#ephemeral', 'k', 's', 'aa', 'aab',
+];
 
 /** Which of the names a pattern matches. */
 function matched(pattern: string): string[] {
@@ -12,9 +14,12 @@ function matched(pattern: string): string[] {
 
 describe('a pattern that JavaScript reads as Go does', () => {
   it.each([
-    '', '.*', '.', '^$', '^a', 'a$', '^a*$', '^a+b?$', 'ev|or', '^(ev|or)', '^(?:events)(\\.v\\d)?$', '[a-k]$', '[^a-z]',
-    '^[.a-z0-9_-]+$', '^\\w+$', '\\W', '\\d', '\\D$', '^\\S*$', '\\bv2', '\\Bents', '#ephemeral$', '^a{2}b{0,1}$', '^a{1,}$', 'a{',
-    'a{,2}', 'x{2', '^.{2,6}$', '(a|aa)+b', '^(a*)*$', '[\\]a]', '[a\\-z]', '\\x61', '\\.', '\\-1', 'e.*s', 'e.*?s', 'a??',
+    '', '.*', '.', '^$', '^a', 'a$', '^a*$', '^a+b?$', 'ev|or', '^(ev|or)', '^(?:events)(\\.v\\d)?$', '[a-k]$',
+    '[^a-z]',
+    '^[.a-z0-9_-]+$', '^\\w+$', '\\W', '\\d', '\\D$', '^\\S*$', '\\bv2', '\\Bents', '#ephemeral$', '^a{2}b{0,1}$',
+    '^a{1,}$', 'a{',
+    'a{,2}', 'x{2', '^.{2,6}$', '(a|aa)+b', '^(a*)*$', '[\\]a]', '[a\\-z]', '\\x61', '\\.', '\\-1', 'e.*s', 'e.*?s',
+    'a??',
     '(?:)', '()', 'a||b', '[a-]', '[-a]', '[+--]', '^(?:a?){3}b', '((a)|b)c?',
   ])('%j', (pattern) => {
     const oracle = new RegExp(pattern);
@@ -77,10 +82,13 @@ describe('a pattern of Go only', () => {
 
 describe('a pattern that Go refuses', () => {
   it.each([
-    '(', ')', 'a)', '(a', '[', '[a', '[a-', '[z-a]', '[a-\\d]', '*', '+a', '?', 'a|*', '(*)', 'a**', 'a+*', 'a{2}{3}', 'a*??+', '{1}',
-    'a{1001}', 'a{2,1}', 'a{1,1001}', '(a{100}){11}', '\\', 'a\\', '\\1', '\\8', '\\Z', '\\C', '\\q', '\\x', '\\x1', '\\x{}',
+    '(', ')', 'a)', '(a', '[', '[a', '[a-', '[z-a]', '[a-\\d]', '*', '+a', '?', 'a|*', '(*)', 'a**', 'a+*', 'a{2}{3}',
+    'a*??+', '{1}',
+    'a{1001}', 'a{2,1}', 'a{1,1001}', '(a{100}){11}', '\\', 'a\\', '\\1', '\\8', '\\Z', '\\C', '\\q', '\\x', '\\x1',
+    '\\x{}',
     '\\x{110000}', '(?=a)', '(?!a)', '(?<=a)', '(?<!a)', '(?#a)', '(?>a)', '(?P=a)', '(?P<a', '(?P<>a)', '(?i-)a',
-    '(?x)a', '[[:nope:]]', '[[:ALPHA:]]', '\\p', '\\pX', '\\p{Nope}', '\\p{L', '\\p{Lowercase}', '\\p{Latn}', '\\p{Zzzz}', '\\u0061', '\\cA',
+    '(?x)a', '[[:nope:]]', '[[:ALPHA:]]', '\\p', '\\pX', '\\p{Nope}', '\\p{L', '\\p{Lowercase}', '\\p{Latn}',
+    '\\p{Zzzz}', '\\u0061', '\\cA',
     '[\\b]', '[\\w-\\z]',
   ])('%j', (pattern) => {
     expect(() => new Pattern(pattern)).toThrow();
@@ -95,7 +103,8 @@ describe('a pattern that Go refuses', () => {
 
 describe('a pattern made to take long', () => {
   it.each([
-    '(a+)+$', '(a|aa)+$', '(a*)*b', '(?:a?){60}a{60}', '(.*)(.*)(.*)(.*)(.*)(.*)(.*)(.*)(.*)(.*)$x', '((a{0,30}){0,30})$x', '(a|a|a|a)*b',
+    '(a+)+$', '(a|aa)+$', '(a*)*b', '(?:a?){60}a{60}', '(.*)(.*)(.*)(.*)(.*)(.*)(.*)(.*)(.*)(.*)$x',
+    '((a{0,30}){0,30})$x', '(a|a|a|a)*b',
   ])('%j does not', (pattern) => {
     const compiled = new Pattern(pattern);
     const startMs = performance.now();

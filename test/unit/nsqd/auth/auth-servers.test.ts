@@ -20,6 +20,13 @@ async function serverWith(...answers: Answer[]): Promise<AuthServer> {
   return server;
 }
 
+async function secureServer(): Promise<AuthServer> {
+  const identity = { cert: readTlsFile('server.pem'), key: readTlsFile('server.key') };
+  const server = await AuthServer.start(undefined, identity);
+  servers.push(server);
+  return server;
+}
+
 interface Settings {
   readonly method?: string;
   readonly random?: number;
@@ -125,16 +132,14 @@ describe('the servers', () => {
   });
 
   it('are tried over HTTPS when 403 names a port', async () => {
-    const secure = await AuthServer.start(undefined, { cert: readTlsFile('server.pem'), key: readTlsFile('server.key') });
-    servers.push(secure);
+    const secure = await secureServer();
     const plain = await serverWith({ status: 403, body: { https_port: secure.port } });
     await query([plain.address], { authorities: [readTlsFile('ca.pem')] });
     expect(secure.questions).toEqual([expect.objectContaining({ target: plain.questions[0]?.target })]);
   });
 
   it('are not trusted without an authority that answers for them', async () => {
-    const secure = await AuthServer.start(undefined, { cert: readTlsFile('server.pem'), key: readTlsFile('server.key') });
-    servers.push(secure);
+    const secure = await secureServer();
     const address = `https://${secure.address}/auth`;
     expect(await refusal(query([address]))).not.toBe('none');
     expect(await refusal(query([address], { authorities: [readTlsFile('stranger.pem')] }))).not.toBe('none');
