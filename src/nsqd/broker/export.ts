@@ -54,7 +54,7 @@ function exportOwnMessages(
 ): void {
   const { log } = topic;
   if (topic.depth() > 0) log.writeOut();
-  log.syncNow();
+  log.files.syncNow();
   const isCopied = topic.depth() > 0 && !canStay(topic.log, topic.released);
   const own = isCopied ? copyOwnMessages(topic, context) : keepOwnMessages(topic, context);
   const channels = isListed ? channelStates.filter(({ held }) => held.length > 0) : channelStates;
@@ -64,7 +64,7 @@ function exportOwnMessages(
   if (!needsState) topic.stateFile.remove();
   topic.stateFile.close();
   if (isCopied) log.discardAll();
-  else log.close();
+  else log.files.close();
 }
 
 type OwnQueue = Pick<TopicState, 'released' | 'deferred'> & { readonly metaText: string };
@@ -83,7 +83,7 @@ function keepOwnMessages(topic: Topic, { clock }: BrokerContext): OwnQueue {
 function copyOwnMessages(topic: Topic, { clock, directory, options }: BrokerContext): OwnQueue {
   const { log } = topic;
   const wallOffsetMs = clock.wallMs() - clock.monotonicMs();
-  const writer = new QueueWriter(directory, topic.name, log.nextFileNumber, options.maxBytesPerFile);
+  const writer = new QueueWriter(directory, topic.name, log.files.nextNumber, options.maxBytesPerFile);
   const deferred: DeferredState[] = [];
   let nextDeferred = 0;
   let { chunk, position } = topic.released as LogPosition;
@@ -110,7 +110,7 @@ function canStay(log: MessageLog, reader: LogReader): boolean {
     if (segment.number > number + 1 || !isWhole(segment, lastOf(chunk, segment))) return false;
     number = segment.number;
   }
-  return number === log.nextFileNumber - 1;
+  return number === log.files.nextNumber - 1;
 }
 
 class ChannelExport {
@@ -135,7 +135,7 @@ class ChannelExport {
     this.#wallOffsetMs = context.clock.wallMs() - context.clock.monotonicMs();
     this.#deferredPlaces = new RecordPlaces(channel.deferredRecords());
     const queue = channelQueueName(topic.name, channel.name);
-    const firstFile = this.#own?.log.nextFileNumber ?? 0;
+    const firstFile = this.#own?.log.files.nextNumber ?? 0;
     this.#writer = new QueueWriter(this.#directory, queue, firstFile, context.options.maxBytesPerFile);
   }
 
@@ -152,7 +152,7 @@ class ChannelExport {
     for (const record of this.#channel.inFlightRecords()) this.#copyHeld(record);
     for (const record of this.#channel.deferredRecords()) this.#exportDeferred(record);
     const ownMetaText = this.#writer.finish();
-    if (keepsOwn) this.#own?.log.discardBelow(this.#writer.readPlace[0]);
+    if (keepsOwn) this.#own?.log.files.discardBelow(this.#writer.readPlace[0]);
     else this.#own?.log.discardAll();
     const place = this.#topic.log.placeOf(this.#topic.released);
     return {

@@ -13,14 +13,13 @@
 import { CHUNK_BYTES_MAX, Chunk, FIRST_CHUNK_BYTES, nextChunkBytes } from './chunk.js';
 import type { ChunkOwner, ChunkPool } from './chunk.js';
 import type { DataDirectory } from './data-directory.js';
+import { LogFiles } from './log-files.js';
 import { LogReader } from './log-reader.js';
 import type { LogPosition } from './log-reader.js';
 import { StorageError } from './file-system.js';
 import { formatQueueMeta } from './queue-meta.js';
 import type { QueueMeta } from './queue-meta.js';
 import { LENGTH_BYTES, recordBytes, recordId } from './record.js';
-import { Segment } from './segment.js';
-import { SharedSync } from './shared-sync.js';
 import type { SyncDone } from './shared-sync.js';
 import type { FilePlace } from './topic-state.js';
 
@@ -51,7 +50,6 @@ interface Mark {
   readonly length: number;
   readonly count: number;
   readonly tailIndex: number;
-  readonly nextFileNumber: number;
 }
 
 export class MessageLog implements ChunkOwner {
@@ -68,13 +66,11 @@ export class MessageLog implements ChunkOwner {
   /** Chunks that are not done, oldest first; done ones are dropped when they come to the front. */
   #live: Chunk[] = [];
   readonly #readers: LogReader[] = [];
-  #segments: Segment[] = [];
-  #segment: Segment | null = null;
-  #nextFileNumber = 0;
+  readonly #files: LogFiles;
   #firstUnwritten: Chunk | null = null;
   /** The newest chunk, sealed or not: the one the next chunk is linked to. */
   #last: Chunk | null = null;
-  #mark: Mark = { tail: null, last: null, length: 0, count: 0, tailIndex: 0, nextFileNumber: 0 };
+  #mark: Mark = { tail: null, last: null, length: 0, count: 0, tailIndex: 0 };
   /** First chunk begun since the last commit. */
   #firstUncommitted: Chunk | null = null;
   #hasUncommitted = false;
@@ -86,7 +82,6 @@ export class MessageLog implements ChunkOwner {
   metaText: string | null = null;
   /** The run that the metadata names, and with it the state that goes with it. */
   run: string;
-  readonly #directorySync: SharedSync;
 
   constructor(name: string, directory: DataDirectory, pool: ChunkPool, settings: MessageLogSettings) {
     this.name = name;
@@ -95,7 +90,7 @@ export class MessageLog implements ChunkOwner {
     this.policy = settings.policy;
     this.run = directory.run;
     this.#settings = settings;
-    this.#directorySync = new SharedSync((done) => directory.fileSystem.syncDirectory(directory.path, done));
+    this.#files = new LogFiles(name, directory, settings.bytesPerFileMax);
   }
 
   // --- appending ---------------------------------------------------------------------------------------------------
@@ -142,29 +137,8 @@ export class MessageLog implements ChunkOwner {
     this.#live.push(chunk);
   }
 
-  /** Assigns the chunk's place in a file, rolling first when `bytes` would exceed the limit (storage.md 7.2). */
   #place(chunk: Chunk, bytes: number): void {
-    const { bytesPerFileMax } = this.#settings;
-    const current = this.#segment;
-    if (current === null || current.isSealed || (current.size > 0 && current.size + bytes > bytesPerFileMax)) {
-      this.#rollSegment();
-    }
-    const segment = this.#segment!;
-    chunk.segment = segment;
-    chunk.filePosition = segment.size;
-    if (chunk.limit > 0) chunk.limit = Math.max(bytes, Math.min(chunk.limit, bytesPerFileMax - segment.size));
-    segment.liveChunks += 1;
-  }
-
-  #rollSegment(): void {
-    const previous = this.#segment;
-    if (previous !== null) previous.isSealed = true;
-    this.#segment = new Segment(this.directory, this.name, this.#nextFileNumber, 0, true);
-    this.#nextFileNumber += 1;
-    this.#segments.push(this.#segment);
-    this.metaIsStale = true;
-    this.#directorySync.changed();
-    if (previous !== null && previous.liveChunks === 0) this.#discard(previous);
+    if (this.#files.place(chunk, bytes)) this.metaIsStale = true;
   }
 
   // --- committing --------------------------------------------------------------------------------------------------
@@ -184,10 +158,8 @@ export class MessageLog implements ChunkOwner {
     this.#hasUncommitted = false;
     const before = this.#mark.last;
     const tail = this.tail!;
-    this.#mark = {
-      tail, last: tail, length: tail.length, count: tail.count, tailIndex: this.tailIndex,
-      nextFileNumber: this.#nextFileNumber,
-    };
+    this.#mark = { tail, last: tail, length: tail.length, count: tail.count, tailIndex: this.tailIndex };
+    this.#files.commit();
     if (this.#firstUncommitted !== null) this.#afterRoll(before, this.#firstUncommitted);
   }
 
@@ -229,7 +201,8 @@ export class MessageLog implements ChunkOwner {
       tail.limit = 0;
       tail.written = Math.min(tail.written, length);
     }
-    this.#retireSegment(tail);
+    this.#live = this.#live.filter((chunk) => !chunk.isDone);
+    this.#files.takeBack(this.#live, tail);
   }
 
   #dropUncommitted(chunk: Chunk): void {
@@ -237,35 +210,6 @@ export class MessageLog implements ChunkOwner {
     if (chunk.bytes !== null) this.pool.release(chunk.bytes);
     chunk.bytes = null;
     if (chunk.segment !== null) chunk.segment.liveChunks -= 1;
-  }
-
-  /**
-   * After a failed write no file is appended to again: the next record starts a new one. Files begun in this turn go, and
-   * their numbers are free again, so that no gap is left in the numbering.
-   */
-  #retireSegment(tail: Chunk | null): void {
-    this.#live = this.#live.filter((chunk) => !chunk.isDone);
-    this.#segment = null;
-    for (const segment of [...this.#segments].reverse()) {
-      const isNew = segment.number >= this.#mark.nextFileNumber;
-      if (segment.isSealed && !isNew && segment !== tail?.segment) continue;
-      segment.isSealed = true;
-      try {
-        segment.cutBack(this.#committedEnd(segment));
-      } catch {
-        // The fragment stays behind the last whole record, where recovery recognises a torn tail.
-      }
-      const isGone = segment.liveChunks === 0 && this.#discard(segment);
-      if (isGone && isNew && segment.number === this.#nextFileNumber - 1) this.#nextFileNumber -= 1;
-    }
-  }
-
-  #committedEnd(segment: Segment): number {
-    let end = 0;
-    for (const chunk of this.#live) {
-      if (chunk.segment === segment) end = Math.max(end, chunk.filePosition + chunk.written);
-    }
-    return end;
   }
 
   /** Moves readers that stand at the end of sealed chunks into the new ones, and gives up memory nobody is near. */
@@ -382,9 +326,7 @@ export class MessageLog implements ChunkOwner {
     if (this.#live[0] === chunk) this.#dropDoneFront();
     while (this.#firstUnwritten?.isDone === true) this.#firstUnwritten = this.#firstUnwritten.next;
     const { segment } = chunk;
-    if (segment === null) return;
-    segment.liveChunks -= 1;
-    if (segment.isSealed && segment.liveChunks === 0) this.#discard(segment);
+    if (segment !== null) this.#files.release(segment);
   }
 
   #dropDoneFront(): void {
@@ -398,12 +340,6 @@ export class MessageLog implements ChunkOwner {
     return this.#live[0] ?? null;
   }
 
-  /** False when the file could not be removed. */
-  #discard(segment: Segment): boolean {
-    this.#segments = this.#segments.filter((each) => each !== segment);
-    return segment.discard();
-  }
-
   /**
    * Gives up the memory, and where everything is finished the file, of a log whose readers have read all of it, so that
    * a quiet queue costs nothing. Called now and then, not per message.
@@ -415,13 +351,9 @@ export class MessageLog implements ChunkOwner {
     tail.limit = 0;
     this.tail = null;
     this.#mark = { ...this.#mark, tail: null, last: this.#last, length: 0, count: 0 };
-    const segment = this.#segment;
-    if (segment !== null) segment.isSealed = true;
-    segment?.close();
-    this.#segment = null;
     this.#chunkBytes = FIRST_CHUNK_BYTES;
     for (const reader of this.#readers) reader.leave();
-    if (segment?.liveChunks === 0 && this.#segments.includes(segment)) this.#discard(segment);
+    this.#files.seal();
     this.evictIfFar(tail);
     if (this.policy !== 'back' || tail.isDone) this.#firstUnwritten = null;
     this.metaIsStale = this.policy !== 'never';
@@ -440,16 +372,8 @@ export class MessageLog implements ChunkOwner {
 
   /** Takes over a run of whole records found in a file at start; `damage` says why the file was not read to its end. */
   adopt(fileNumber: number, size: number, runs: readonly RecordRun[], damage: string | null): void {
-    this.#reserveFileNumber(fileNumber + 1);
-    const segment = new Segment(this.directory, this.name, fileNumber, size, false);
-    segment.isSealed = true;
-    segment.writtenBytes = size;
-    segment.damage = damage;
-    if (runs.length === 0) {
-      segment.discard();
-      return;
-    }
-    this.#segments.push(segment);
+    const segment = this.#files.adopt(fileNumber, size, damage, runs.length > 0);
+    if (segment === null) return;
     for (const run of runs) {
       const chunk = new Chunk(this, null, this.tailIndex, 0);
       Object.assign(chunk, { length: run.length, written: run.length, count: run.count, segment });
@@ -471,12 +395,7 @@ export class MessageLog implements ChunkOwner {
    * file. The beginning of a file is where the next record would have been written.
    */
   reservePlace([fileNumber, position]: FilePlace): void {
-    this.#reserveFileNumber(position > 0 ? fileNumber + 1 : fileNumber);
-  }
-
-  #reserveFileNumber(number: number): void {
-    this.#nextFileNumber = Math.max(this.#nextFileNumber, number);
-    this.#mark = { ...this.#mark, nextFileNumber: this.#nextFileNumber };
+    this.#files.reserve(position > 0 ? fileNumber + 1 : fileNumber);
   }
 
   /** The first place at or behind a byte of a file, on a record boundary. Throws StorageError. */
@@ -502,11 +421,7 @@ export class MessageLog implements ChunkOwner {
   /** Where in the files a place is. What is in memory only has none: then it is where the next record will be written. */
   placeOf({ chunk, position }: Pick<LogPosition, 'chunk' | 'position'>): FilePlace {
     if (chunk !== null && chunk.segment !== null) return [chunk.segment.number, chunk.filePosition + position];
-    return this.#writePlace();
-  }
-
-  #writePlace(): FilePlace {
-    return this.#segment === null ? [this.#nextFileNumber, 0] : [this.#segment.number, this.#segment.writtenBytes];
+    return this.#files.writePlace();
   }
 
   /** The id of the newest record, or null. Throws StorageError. */
@@ -523,18 +438,10 @@ export class MessageLog implements ChunkOwner {
 
   /** Flushes everything written so far to the medium, directory entries included. */
   sync(done: SyncDone): void {
-    const segments = this.#segments.filter(({ needsSync }) => needsSync);
-    let left = segments.length + 1;
-    let failure: StorageError | null = null;
-    const oneDone: SyncDone = (error) => {
-      failure ??= error;
-      left -= 1;
-      if (left > 0) return;
-      if (failure !== null) this.#leaveFailedFile();
-      done(failure);
-    };
-    for (const segment of segments) segment.sync(oneDone);
-    this.#directorySync.request(oneDone);
+    this.#files.sync((error) => {
+      if (error !== null) this.#leaveFailedFile();
+      done(error);
+    });
   }
 
   /** After a failed flush the next record starts a new chunk, and with it a new file. */
@@ -543,33 +450,9 @@ export class MessageLog implements ChunkOwner {
     if (tail !== null && tail.segment !== null && tail.segment.syncFailure !== null) tail.limit = 0;
   }
 
-  syncNow(): void {
-    for (const segment of this.#segments) segment.syncNow();
-  }
-
-  /** The files that hold what is still needed, oldest first. */
-  get segments(): readonly Segment[] {
-    return this.#segments;
-  }
-
-  close(): void {
-    for (const segment of this.#segments) segment.close();
-  }
-
-  /** The number of the next file. */
-  get nextFileNumber(): number {
-    return this.#nextFileNumber;
-  }
-
-  /**
-   * Removes the files below this number and leaves the others to whoever reads the directory next: nothing done to this log
-   * removes them any more.
-   */
-  discardBelow(fileNumber: number): void {
-    for (const segment of this.#segments) {
-      if (segment.number < fileNumber) segment.discard();
-      else segment.isSealed = false;
-    }
+  /** The data files, for the clean stop. */
+  get files(): LogFiles {
+    return this.#files;
   }
 
   /** Removes all files; the log must not be used any more. */
@@ -580,8 +463,7 @@ export class MessageLog implements ChunkOwner {
       chunk.isDone = true;
     }
     this.#live = [];
-    for (const segment of this.#segments) segment.discard();
-    this.#segments = [];
+    this.#files.discardAll();
     this.#hasUncommitted = false;
     this.metaIsStale = false;
   }
@@ -591,7 +473,7 @@ export class MessageLog implements ChunkOwner {
   /** What another nsqd needs to go on from here after a crash: reading starts at the oldest record still needed. */
   meta(): QueueMeta {
     const oldest = this.#oldest();
-    const [writeFileNumber, writePosition] = this.#writePlace();
+    const [writeFileNumber, writePosition] = this.#files.writePlace();
     if (oldest === null || oldest.segment === null) {
       return { depth: 0, readFileNumber: writeFileNumber, readPosition: writePosition, writeFileNumber, writePosition };
     }
@@ -611,7 +493,7 @@ export class MessageLog implements ChunkOwner {
     if (text !== this.metaText) {
       this.directory.replace(this.directory.queueMetaPath(this.name), text, false);
       this.metaText = text;
-      this.#directorySync.changed();
+      this.#files.directoryChanged();
     }
     this.metaIsStale = false;
   }
