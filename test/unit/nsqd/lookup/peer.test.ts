@@ -54,6 +54,13 @@ async function registeredPeer(): Promise<LookupPeer> {
   return peer;
 }
 
+/** Puts the clock forward to the next attempt to connect; returns by how many milliseconds. */
+function skipUntilRetry(peer: LookupPeer): number {
+  let skippedMs = 0;
+  for (; peer.state === PeerState.waiting; skippedMs += 50) clock.skip(50);
+  return skippedMs;
+}
+
 function lines(): string[] {
   return lookupd.lines;
 }
@@ -160,12 +167,7 @@ describe('a lost connection', () => {
     const waitsMs: number[] = [];
     for (let attempt = 1; attempt <= 8; attempt += 1) {
       await eventually(() => expect(log.count('connection refused')).toBe(attempt));
-      let waitedMs = 0;
-      while (peer.state === PeerState.waiting) {
-        clock.skip(50);
-        waitedMs += 50;
-      }
-      waitsMs.push(waitedMs);
+      waitsMs.push(skipUntilRetry(peer));
     }
     expect(waitsMs).toEqual([...waitsMs].sort((a, b) => a - b));
     expect(waitsMs.at(-1)).toBeGreaterThan(7_000);
@@ -186,14 +188,36 @@ describe('a lost connection', () => {
     await eventually(() => expect(lines()).toEqual(['magic', 'IDENTIFY', 'REGISTER t']), 1_500);
   });
 
-  it('that never lasts long is not tried at full speed', async () => {
+  it('that never lasts long is tried in growing intervals, too', async () => {
+    existing = ['a', 'b'];
     lookupd.answer = (line, socket) => {
-      setImmediate(() => socket.destroy());
+      if (line === 'REGISTER b') socket.destroy();
       return lookupd.usualAnswer(line);
     };
-    openPeer();
-    await new Promise((resolve) => setTimeout(resolve, 2_000));
-    expect(lookupd.connectionCount).toBeLessThanOrEqual(5);
+    const peer = openPeer();
+    const waitsMs: number[] = [];
+    for (let attempt = 1; attempt <= 5; attempt += 1) {
+      await eventually(() => expect(log.count('ERROR')).toBe(attempt));
+      waitsMs.push(skipUntilRetry(peer));
+    }
+    expect(waitsMs.at(-1)).toBeGreaterThan(1_500);
+  });
+
+  it('that has lasted is back quickly', async () => {
+    await lookupd.down();
+    const peer = openPeer();
+    for (let attempt = 1; attempt <= 5; attempt += 1) {
+      await eventually(() => expect(log.count('ERROR')).toBe(attempt));
+      if (attempt === 5) await lookupd.up();
+      skipUntilRetry(peer);
+    }
+    await eventually(() => expect(peer.state).toBe(PeerState.registered));
+    clock.skip(PING_INTERVAL_MS);
+    peer.created('after-the-ping');
+    await eventually(() => expect(lines()).toContain('REGISTER after-the-ping'));
+    lookupd.drop();
+    await eventually(() => expect(peer.state).toBe(PeerState.waiting));
+    expect(skipUntilRetry(peer)).toBeLessThanOrEqual(150);
   });
 });
 
