@@ -47,10 +47,11 @@ describe('peers', () => {
     broker.add('lonely');
     broker.add('t', 'a', 'b');
     await startBoth();
+    const announced = ['magic', 'IDENTIFY', 'REGISTER lonely', 'REGISTER t a', 'REGISTER t b'];
+    for (const { lines } of [one, two]) await eventually(() => expect(lines).toEqual(announced));
     lookup.created('later', null);
     lookup.deleted('t', 'a');
-    const announced = ['REGISTER lonely', 'REGISTER t a', 'REGISTER t b'];
-    const expected = ['magic', 'IDENTIFY', ...announced, 'REGISTER later', 'UNREGISTER t a'];
+    const expected = [...announced, 'REGISTER later', 'UNREGISTER t a'];
     for (const { lines } of [one, two]) await eventually(() => expect(lines).toEqual(expected));
   });
 
