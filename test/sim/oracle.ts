@@ -22,6 +22,8 @@ export interface MessageModel {
   /** Milliseconds since the simulation began; 0 when it was not deferred. */
   dueMs: number;
   isDuePersisted: boolean;
+  /** An interrupted stop may have left it twice in its topic. */
+  mayRepeat: boolean;
   /** Its publisher was told OK. */
   isAnswered: boolean;
 }
@@ -32,7 +34,7 @@ export class Entry {
   state: 'waiting' | 'in flight' | 'finished' = 'waiting';
   isCertain: boolean;
   /** More than one copy may exist on disk. */
-  mayRepeat = false;
+  mayRepeat: boolean;
   /** False when a crash may have given it back to the topic. */
   isReleaseKnown = true;
   consumer: SimConsumer | null = null;
@@ -53,6 +55,7 @@ export class Entry {
     this.notBeforeMs = isCertain ? message.dueMs : 0;
     this.isDeferred = this.notBeforeMs > 0;
     this.isDuePersisted = message.isDuePersisted;
+    this.mayRepeat = message.mayRepeat;
   }
 }
 
@@ -138,7 +141,7 @@ export class Oracle {
 
   newMessage(topicName: string, bodyBytes: number, dueMs: number): MessageModel {
     const number = this.messages.length;
-    const message = { number, body: bodyOf(number, bodyBytes), topicName, dueMs, isDuePersisted: false, isAnswered: false };
+    const message = { number, body: bodyOf(number, bodyBytes), topicName, dueMs, isDuePersisted: false, mayRepeat: false, isAnswered: false };
     this.messages.push(message);
     return message;
   }
@@ -304,7 +307,10 @@ export class Oracle {
     for (const topic of [...this.topics.values(), ...this.ghosts]) {
       this.#forgetEphemeral(topic);
       for (const { number } of [...topic.dropped, ...topic.released]) topic.unknown.add(number);
-      for (const message of topic.backlog) if (!message.isDuePersisted) message.dueMs = 0;
+      for (const message of topic.backlog) {
+        if (!message.isDuePersisted) message.dueMs = 0;
+        if (isStopping) message.mayRepeat = true;
+      }
       for (const { number } of topic.released) {
         for (const channel of topic.channels.values()) {
           const entry = channel.entries.get(number);

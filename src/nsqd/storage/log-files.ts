@@ -26,7 +26,7 @@ export class LogFiles {
     this.#queue = queue;
     this.#directory = directory;
     this.#bytesPerFileMax = bytesPerFileMax;
-    this.#directorySync = new SharedSync((done) => directory.fileSystem.syncDirectory(directory.path, done));
+    this.#directorySync = new SharedSync((done) => directory.fileSystem.syncDirectory(directory.path, done), true);
   }
 
   /** The files that hold what is still needed, oldest first. */

@@ -176,6 +176,7 @@ export class MessageLog implements ChunkOwner {
       if (chunk.isDone || chunk.written === chunk.length) continue;
       if (chunk.segment === null) this.#place(chunk, chunk.length);
       const segment = chunk.segment!;
+      if (segment.syncFailure !== null && this.policy === 'through') throw segment.syncFailure;
       const { written } = chunk;
       segment.write(chunk.bytes!, written, chunk.length - written, chunk.filePosition + written);
       if (segment.size < chunk.filePosition + chunk.length) segment.size = chunk.filePosition + chunk.length;

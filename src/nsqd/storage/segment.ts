@@ -23,12 +23,12 @@ export class Segment {
   damage: string | null = null;
   /** Set when more is in the file than the records of this log. */
   hasFragment = false;
-  /** A flush that failed: what it should have covered may be lost, so nothing that follows in this file counts as kept. */
+  /** A flush that failed: what it should have covered may be lost, so nothing that is added to this file counts as kept. */
   syncFailure: StorageError | null = null;
   #fd: number | null = null;
   /** The file is this log's own creation: whatever has its name before the first write is a leftover. */
   readonly #isNew: boolean;
-  readonly #sync = new SharedSync((done) => this.#startSync(done));
+  readonly #sync = new SharedSync((done) => this.#startSync(done), false);
   #closesAfterSync = false;
 
   constructor(directory: DataDirectory, queue: string, number: number, size: number, isNew: boolean) {
@@ -41,7 +41,6 @@ export class Segment {
   }
 
   write(bytes: Uint8Array, start: number, length: number, position: number): void {
-    if (this.syncFailure !== null) throw this.syncFailure;
     this.#fd ??= this.#openForWriting();
     this.#sync.changed();
     this.#fileSystem.write(this.#fd, this.path, bytes, start, length, position);

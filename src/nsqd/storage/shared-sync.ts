@@ -8,13 +8,16 @@ export type SyncDone = (error: StorageError | null) => void;
 
 export class SharedSync {
   readonly #start: (done: SyncDone) => void;
+  readonly #retries: boolean;
   #changes = 0;
   #syncedChanges = 0;
   #isRunning = false;
   #waiting: SyncDone[] = [];
 
-  constructor(start: (done: SyncDone) => void) {
+  /** `retries` false: what a failed flush should have covered is given up, and not flushed again. */
+  constructor(start: (done: SyncDone) => void, retries: boolean) {
     this.#start = start;
+    this.#retries = retries;
   }
 
   /** Something was written that the next flush is to cover. */
@@ -50,7 +53,7 @@ export class SharedSync {
     this.#isRunning = true;
     this.#start((error) => {
       this.#isRunning = false;
-      if (error === null) this.#syncedChanges = Math.max(this.#syncedChanges, covered);
+      if (error === null || !this.#retries) this.#syncedChanges = Math.max(this.#syncedChanges, covered);
       for (const done of waiting) done(error);
       if (this.#waiting.length > 0 && !this.#isRunning) this.#run();
     });

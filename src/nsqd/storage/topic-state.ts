@@ -12,6 +12,7 @@
 //
 // DEVIATION(side-file): stock nsqd has no such file. DEVIATION(delay-kept): it loses delays on overflow and restart.
 
+import { isValidName } from '../../lib/protocol/names.js';
 import { runOfQueueMeta } from './queue-meta.js';
 
 /** A place in a queue's files: file number and byte. */
@@ -74,13 +75,10 @@ export function formatStateChange(change: StateChange): string {
 /** Null when the text is not a state of this version, or does not go with the metadata. */
 export function parseTopicState(text: string, metaText: string | null): RestoredState | null {
   const [first = '', ...rest] = text.split('\n');
-  const state = parseLine<TopicState & { readonly version: number }>(first);
-  if (state === null || state.version !== VERSION) return null;
-  if (!Array.isArray(state.deferred) || !Array.isArray(state.channels)) return null;
-  if (!goesWith(state.run, state.metaText, metaText)) return null;
+  const state = parseLine(first);
+  if (!isTopicState(state) || !goesWith(state.run, state.metaText, metaText)) return null;
   // The last piece is what follows the last line end: nothing, or a torn line.
-  const changes = rest.slice(0, -1).map((line) => parseLine<StateChange>(line));
-  return { ...state, changes: changes.filter((change) => change !== null) };
+  return { ...state, changes: rest.slice(0, -1).map(parseLine).filter(isStateChange) };
 }
 
 /**
@@ -98,11 +96,81 @@ export function placesOf(state: TopicState): FilePlace[] {
   return places;
 }
 
-function parseLine<T>(line: string): T | null {
+function parseLine(line: string): unknown {
   try {
-    const value: unknown = JSON.parse(line);
-    return typeof value === 'object' ? (value as T | null) : null;
+    return JSON.parse(line);
   } catch {
     return null;
   }
+}
+
+// --- the form of what was read: a damaged file may still be JSON
+
+/** What can be counted on from here: files get rising numbers, and positions are added up. */
+const PLACE_MAX = 2 ** 50;
+
+function isTopicState(value: unknown): value is TopicState {
+  return isRecord(value)
+    && value['version'] === VERSION
+    && typeof value['run'] === 'string'
+    && isTextOrNull(value['metaText'])
+    && typeof value['isFinal'] === 'boolean'
+    && isPlace(value['released'])
+    && isListOf(value['deferred'], isDeferredState)
+    && isListOf(value['channels'], isChannelState)
+    && new Set(value['channels'].map(({ name }) => name)).size === value['channels'].length;
+}
+
+function isChannelState(value: unknown): value is ChannelState {
+  return isRecord(value)
+    && typeof value['name'] === 'string' && isValidName(value['name'])
+    && isPlace(value['cursor'])
+    && (value['ownCursor'] === null || isPlace(value['ownCursor']))
+    && isTextOrNull(value['ownMetaText'])
+    && isListOf(value['skips'], isSkip)
+    && isListOf(value['held'], isHeldState);
+}
+
+function isStateChange(value: unknown): value is StateChange {
+  if (!isRecord(value)) return false;
+  if ('deferred' in value) return isDeferredState(value['deferred']) && !('held' in value);
+  return typeof value['channel'] === 'string' && isHeldState(value['held']);
+}
+
+function isSkip(value: unknown): value is readonly [FilePlace, FilePlace] {
+  if (!Array.isArray(value) || value.length !== 2 || !value.every(isPlace)) return false;
+  const [[fromFile, from], [toFile, to]] = value as [FilePlace, FilePlace];
+  return fromFile < toFile || (fromFile === toFile && from <= to);
+}
+
+function isHeldState(value: unknown): value is HeldState {
+  return isNumbers(value, 5) && value[0]! <= 1 && value.slice(0, 4).every(isCount);
+}
+
+function isDeferredState(value: unknown): value is DeferredState {
+  return isNumbers(value, 3) && value.slice(0, 2).every(isCount);
+}
+
+function isPlace(value: unknown): value is FilePlace {
+  return isNumbers(value, 2) && value.every(isCount);
+}
+
+function isNumbers(value: unknown, length: number): value is number[] {
+  return isListOf(value, (each): each is number => typeof each === 'number' && Number.isFinite(each)) && value.length === length;
+}
+
+function isCount(value: number): boolean {
+  return Number.isInteger(value) && value >= 0 && value <= PLACE_MAX;
+}
+
+function isListOf<T>(value: unknown, isElement: (element: unknown) => element is T): value is T[] {
+  return Array.isArray(value) && value.every(isElement);
+}
+
+function isTextOrNull(value: unknown): value is string | null {
+  return value === null || typeof value === 'string';
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null;
 }
