@@ -21,7 +21,7 @@ import { RECORD_OVERHEAD_BYTES, BODY_OFFSET, LENGTH_BYTES, TIMESTAMP_OFFSET, wri
 import type { ChannelMetadata } from '../storage/metadata-file.js';
 import { TopicStateFile } from '../storage/topic-state-file.js';
 import { goesWith, parseTopicState, placesOf } from '../storage/topic-state.js';
-import type { RestoredState, StateChange } from '../storage/topic-state.js';
+import type { FilePlace, RestoredState, StateChange } from '../storage/topic-state.js';
 import { Channel } from './channel.js';
 import type { ChannelTopic } from './channel.js';
 import { deferredState, heldState, topicState } from './checkpoint.js';
@@ -501,7 +501,7 @@ export class Topic implements TurnTopic, ChannelTopic {
     if (found !== null) this.#deferred = restoreDeferred(this, found, clock);
     for (const { name, paused } of this.#withFoundChannels(channels)) {
       const state = found?.channels.find((each) => each.name === name);
-      const channel = this.#addChannel(name, state === undefined ? this.released : this.log.seek(...state.cursor));
+      const channel = this.#addChannel(name, state === undefined ? this.released : this.#releasedUpTo(state.cursor));
       if (paused) channel.pause();
     }
     this.#followChannels();
@@ -526,6 +526,12 @@ export class Topic implements TurnTopic, ChannelTopic {
     this.#context.directory.queueOpened(this.name);
     for (const name of this.#channels.keys()) this.#context.directory.queueOpened(channelQueueName(this.name, name));
     if (this.#channels.size > 0 || this.depth() > 0) this.#stateChanged();
+  }
+
+  /** A place among the released messages: a channel that were ahead of them would miss what comes. */
+  #releasedUpTo(place: FilePlace): LogPosition {
+    const at = this.log.seek(...place);
+    return at.index > this.released.index ? this.released : at;
   }
 
   /** New ids are to be greater than those of a former run, even if the wall clock was stepped back since. */
