@@ -123,7 +123,7 @@ export class Nsqd {
     this.#logger.info(VERSION_LINE);
     this.#logger.info(`ID: ${this.#options.nodeId}`);
     this.#memory.start();
-    this.#broker.start();
+    this.#load();
     await this.#listen(this.#tcp, this.#options.tcpAddress);
     if (this.#http !== null) await this.#listen(this.#http, this.#options.httpAddress);
     if (this.#https !== null) await this.#listen(this.#https, this.#options.httpsAddress);
@@ -145,6 +145,14 @@ export class Nsqd {
     if (result.kind === 'refused') throw new StartError(`failed to lock data-path: ${result.reason}`);
     if (result.kind === 'locked') this.#lock = result.lock;
     else this.#logger.warn(`no program to lock ${path} (flock, perl or python3): nothing keeps a second nsqd out`);
+  }
+
+  #load(): void {
+    try {
+      this.#broker.start();
+    } catch (error) {
+      throw new StartError(`failed to load data-path: ${(error as Error).message}`, error);
+    }
   }
 
   async #listen(server: TcpServer | HttpServer, address: string): Promise<void> {

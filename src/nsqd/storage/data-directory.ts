@@ -7,7 +7,8 @@ import { isEphemeralName, isValidName } from '../../lib/protocol/names.js';
 import { StorageError } from './file-system.js';
 import type { FileSystem } from './file-system.js';
 
-const DATA_FILE = /^(.+)\.diskqueue\.(\d{6,})\.dat$/;
+/** Six digits, or as many as the number has, if it is one that can be counted on from. */
+const DATA_FILE = /^(.+)\.diskqueue\.(\d{6}|[1-9]\d{6,14})\.dat$/;
 const META_FILE = /^(.+)\.diskqueue\.meta\.dat$/;
 const STATE_FILE = /^(.+)\.nsqd-ts\.state$/;
 const TEMPORARY_FILE = /^(?:nsqd\.dat|.+\.diskqueue\.meta\.dat|.+\.nsqd-ts\.state)\.\d+\.tmp$/;
@@ -38,7 +39,7 @@ export class DataDirectory {
       const data = DATA_FILE.exec(name);
       const queue = data?.[1] ?? META_FILE.exec(name)?.[1];
       if (queue !== undefined && isEphemeralName(queue)) {
-        this.fileSystem.remove(join(this.path, name));
+        this.discard(join(this.path, name));
         continue;
       }
       if (data !== null) {
@@ -47,7 +48,7 @@ export class DataDirectory {
         if (numbers === undefined) this.#foundFiles.set(data[1]!, [Number(data[2])]);
         else numbers.push(Number(data[2]));
       } else if (TEMPORARY_FILE.test(name)) {
-        this.fileSystem.remove(join(this.path, name));
+        this.discard(join(this.path, name));
       } else {
         const meta = META_FILE.exec(name);
         if (meta !== null) this.#foundQueues.add(meta[1]!);

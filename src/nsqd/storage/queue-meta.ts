@@ -27,6 +27,9 @@ export function formatQueueMeta(meta: QueueMeta, run: string | null): string {
   return `${lines.join('\n')}\n`;
 }
 
+/** Beyond it nothing could be counted on from there: numbers of files rise with each one. */
+const NUMBER_MAX = 2 ** 50;
+
 /** As lenient as nsqd's own reader: blanks, signs, CRLF and trailing text are accepted. Null when it is no metadata. */
 export function parseQueueMeta(text: string): QueueMeta | null {
   const numbers = /^\s*([+-]?\d+)\s*\n\s*(\+?\d+),\s*(\+?\d+)\s*\n\s*(\+?\d+),\s*(\+?\d+)/.exec(text);
@@ -34,7 +37,8 @@ export function parseQueueMeta(text: string): QueueMeta | null {
   const [depth, readFileNumber, readPosition, writeFileNumber, writePosition] = numbers.slice(1).map(Number) as [
     number, number, number, number, number,
   ];
-  if (![depth, readFileNumber, readPosition, writeFileNumber, writePosition].every(Number.isSafeInteger)) return null;
+  const all = [depth, readFileNumber, readPosition, writeFileNumber, writePosition];
+  if (all.some((each) => Math.abs(each) > NUMBER_MAX)) return null;
   return { depth, readFileNumber, readPosition, writeFileNumber, writePosition };
 }
 

@@ -23,6 +23,13 @@ describe('DataDirectory', () => {
     expect(directory.foundFiles('v')).toBeNull();
   });
 
+  it('leaves alone what no queue would name so', () => {
+    const names = ['t.diskqueue.0000012.dat', `t.diskqueue.${'9'.repeat(30)}.dat`, `t.diskqueue.1${'0'.repeat(15)}.dat`];
+    const { directory, fileSystem } = directoryWith(...names);
+    expect(directory.foundFiles('t')).toBeNull();
+    expect(fileSystem.disk.names('/data')).toEqual([...names].sort());
+  });
+
   it('tells the files again until the queue is open, so that a failed attempt loses nothing', () => {
     const { directory } = directoryWith('t.diskqueue.000000.dat', 't.nsqd-ts.state');
     expect([directory.foundFiles('t'), directory.foundFiles('t'), directory.foundState('t')]).toEqual([[0], [0], 'x']);

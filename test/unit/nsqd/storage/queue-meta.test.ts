@@ -25,7 +25,7 @@ describe('parseQueueMeta', () => {
     expect(parseQueueMeta(text)).toEqual(META);
   });
 
-  it.each(['', '\n', '2', '2\n0,35\n', '2\n0,35\n1', '2\n0 35\n1 79\n', 'x\n0,35\n1,79\n', '2\n-1,35\n1,79\n', '9007199254740993\n0,0\n0,0\n'])(
+  it.each(['', '\n', '2', '2\n0,35\n', '2\n0,35\n1', '2\n0 35\n1 79\n', 'x\n0,35\n1,79\n', '2\n-1,35\n1,79\n', '9007199254740993\n0,0\n0,0\n', '0\n0,0\n9007199254740991,0\n'])(
     'refuses %j',
     (text) => {
       expect(parseQueueMeta(text)).toBeNull();
