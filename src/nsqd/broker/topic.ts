@@ -454,7 +454,7 @@ export class Topic implements TurnTopic, ChannelTopic {
       }
       this.log.trim();
       this.#writeState();
-      this.log.sync((error) => {
+      this.log.flush((error) => {
         if (error !== null) this.#context.reportStorageFailure(`TOPIC(${this.name}): failed to sync`, error);
       });
     } catch (error) {

@@ -21,8 +21,13 @@ export class LogFiles {
   /** The next number as of the last commit: files from it on belong to a turn that may be taken back. */
   #committedNextNumber = 0;
   readonly #directorySync: SharedSync;
+  readonly #onSyncFailed: (failure: StorageError) => void;
 
-  constructor(queue: string, directory: DataDirectory, bytesPerFileMax: number) {
+  /** `onSyncFailed` hears of every flush that failed, whoever asked for it. */
+  constructor(
+    queue: string, directory: DataDirectory, bytesPerFileMax: number, onSyncFailed: (failure: StorageError) => void,
+  ) {
+    this.#onSyncFailed = onSyncFailed;
     this.#queue = queue;
     this.#directory = directory;
     this.#bytesPerFileMax = bytesPerFileMax;
@@ -61,7 +66,7 @@ export class LogFiles {
   #begin(): void {
     const previous = this.#current;
     if (previous !== null) previous.isSealed = true;
-    this.#current = new Segment(this.#directory, this.#queue, this.#nextNumber, 0, true);
+    this.#current = new Segment(this.#directory, this.#queue, this.#nextNumber, 0, true, this.#onSyncFailed);
     this.#nextNumber += 1;
     this.#segments.push(this.#current);
     this.#directorySync.changed();
@@ -120,7 +125,7 @@ export class LogFiles {
   /** Takes over a file found at start. One without records goes at once: null. */
   adopt(number: number, size: number, damage: string | null, hasRecords: boolean): Segment | null {
     this.reserve(number + 1);
-    const segment = new Segment(this.#directory, this.#queue, number, size, false);
+    const segment = new Segment(this.#directory, this.#queue, number, size, false, this.#onSyncFailed);
     segment.isSealed = true;
     segment.writtenBytes = size;
     segment.damage = damage;

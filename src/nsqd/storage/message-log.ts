@@ -67,6 +67,10 @@ export class MessageLog implements ChunkOwner {
   #live: Chunk[] = [];
   readonly #readers: LogReader[] = [];
   readonly #files: LogFiles;
+  /** Records before this one may be in a file whose flush failed; publishers of those before the other one were answered. */
+  #suspectIndex = 0;
+  #answeredIndex = 0;
+  #syncFailure: StorageError | null = null;
   #firstUnwritten: Chunk | null = null;
   /** The newest chunk, sealed or not: the one the next chunk is linked to. */
   #last: Chunk | null = null;
@@ -90,7 +94,7 @@ export class MessageLog implements ChunkOwner {
     this.policy = settings.policy;
     this.run = directory.run;
     this.#settings = settings;
-    this.#files = new LogFiles(name, directory, settings.bytesPerFileMax);
+    this.#files = new LogFiles(name, directory, settings.bytesPerFileMax, (failure) => this.#syncFailed(failure));
   }
 
   // --- appending ---------------------------------------------------------------------------------------------------
@@ -438,17 +442,28 @@ export class MessageLog implements ChunkOwner {
   // --- syncing and removing ------------------------------------------------------------------------------------------
 
   /** Flushes everything written so far to the medium, directory entries included. */
+  flush(done: SyncDone): void {
+    this.#files.sync(done);
+  }
+
+  /**
+   * The same for what was committed since the last call, whose publishers are then answered: fails also when somebody else's
+   * flush of it did.
+   */
   sync(done: SyncDone): void {
+    const end = this.#mark.tailIndex;
     this.#files.sync((error) => {
-      if (error !== null) this.#leaveFailedFile();
-      done(error);
+      const failure = error ?? (this.#suspectIndex > this.#answeredIndex ? this.#syncFailure : null);
+      this.#answeredIndex = Math.max(this.#answeredIndex, end);
+      done(failure);
     });
   }
 
   /** After a failed flush the next record starts a new chunk, and with it a new file. */
-  #leaveFailedFile(): void {
-    const { tail } = this;
-    if (tail !== null && tail.segment !== null && tail.segment.syncFailure !== null) tail.limit = 0;
+  #syncFailed(failure: StorageError): void {
+    this.#syncFailure = failure;
+    this.#suspectIndex = this.#mark.tailIndex;
+    if (this.tail !== null && this.tail.segment !== null && this.tail.segment.syncFailure !== null) this.tail.limit = 0;
   }
 
   /** The data files, for the clean stop. */

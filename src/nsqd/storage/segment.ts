@@ -28,16 +28,21 @@ export class Segment {
   #fd: number | null = null;
   /** The file is this log's own creation: whatever has its name before the first write is a leftover. */
   readonly #isNew: boolean;
+  readonly #onSyncFailed: (failure: StorageError) => void;
   readonly #sync = new SharedSync((done) => this.#startSync(done), false);
   #closesAfterSync = false;
 
-  constructor(directory: DataDirectory, queue: string, number: number, size: number, isNew: boolean) {
+  constructor(
+    directory: DataDirectory, queue: string, number: number, size: number, isNew: boolean,
+    onSyncFailed: (failure: StorageError) => void,
+  ) {
     this.#directory = directory;
     this.#fileSystem = directory.fileSystem;
     this.number = number;
     this.path = directory.dataPath(queue, number);
     this.size = size;
     this.#isNew = isNew;
+    this.#onSyncFailed = onSyncFailed;
   }
 
   write(bytes: Uint8Array, start: number, length: number, position: number): void {
@@ -94,6 +99,7 @@ export class Segment {
   #syncFailed(error: StorageError): void {
     this.syncFailure = error;
     this.isSealed = true;
+    this.#onSyncFailed(error);
   }
 
   /** Throws StorageError. */

@@ -340,7 +340,7 @@ describe('syncing', () => {
   it('does not answer before a flush that somebody else began', () => {
     const { scene, told, sync } = syncedScene();
     publish(scene.log, 'a');
-    scene.log.sync(() => {});
+    scene.log.flush(() => {});
     sync();
     expect(told).toEqual([]);
     scene.fileSystem.completeSyncs();
@@ -375,6 +375,20 @@ describe('syncing', () => {
     scene.fileSystem.completeSyncs();
     expect(told.every((error) => error?.includes('input/output') === true)).toBe(true);
     expect(told).toHaveLength(2);
+  });
+
+  it('fails for what somebody else could not flush, and only for that', () => {
+    const { scene, told, sync } = syncedScene();
+    publish(scene.log, 'a');
+    scene.log.flush(() => {});
+    scene.fileSystem.failNth(1, { code: 'EIO' }, 'fdatasync');
+    scene.fileSystem.completeSyncs();
+    sync();
+    scene.fileSystem.completeSyncs();
+    publish(scene.log, 'b');
+    sync();
+    scene.fileSystem.completeSyncs();
+    expect(told).toEqual(['fdatasync /data/t.diskqueue.000000.dat: input/output error', null]);
   });
 
   it('keeps a file open until its flush is done', () => {
