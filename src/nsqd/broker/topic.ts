@@ -75,7 +75,8 @@ export class Topic implements TurnTopic, ChannelTopic {
     this.#ids = new MessageIdGenerator(context.options.nodeId);
     this.#checkpointAlarm = context.alarmClock.newAlarm(() => this.checkpoint());
     this.log = this.#openLog(name, this.#policy());
-    const { metaText, warnings } = recoverLog(this.log);
+    const { metaText, greatestId, warnings } = recoverLog(this.log);
+    this.#continueIds(greatestId);
     for (const warning of warnings) context.logger.warn(`DISKQUEUE(${name}): ${warning}`);
     this.#found = this.#readState(metaText);
     if (this.#found !== null) {
@@ -317,10 +318,10 @@ export class Topic implements TurnTopic, ChannelTopic {
   #openOwnQueue(channelName: string): LogCursor | null {
     const queue = channelQueueName(this.name, channelName);
     const log = this.#openLog(queue, 'through');
-    const { metaText, warnings } = recoverLog(log);
+    const { metaText, greatestId, warnings } = recoverLog(log);
+    this.#continueIds(greatestId);
     for (const warning of warnings) this.#context.logger.warn(`DISKQUEUE(${queue}): ${warning}`);
     if (log.isEmpty()) return null;
-    this.#continueIds(log);
     const state = this.#found?.channels.find(({ name }) => name === channelName);
     if (state?.ownCursor === null && metaText !== null && runOfQueueMeta(metaText) === this.log.run) {
       // This run had finished the queue, and could not remove its files.
@@ -522,7 +523,7 @@ export class Topic implements TurnTopic, ChannelTopic {
       // What was released before this start was counted then.
       channel.messageCount = 0;
     }
-    this.#continueIds(this.log);
+    this.log.forgetLoaded();
     this.#context.directory.queueOpened(this.name);
     for (const name of this.#channels.keys()) this.#context.directory.queueOpened(channelQueueName(this.name, name));
     if (this.#channels.size > 0 || this.depth() > 0) this.#stateChanged();
@@ -535,11 +536,9 @@ export class Topic implements TurnTopic, ChannelTopic {
   }
 
   /** New ids are to be greater than those of a former run, even if the wall clock was stepped back since. */
-  #continueIds(log: MessageLog): void {
+  #continueIds(greatestId: string | null): void {
     this.#ids.setWallClock(this.#context.turn.wallMs());
-    const newest = log.newestId();
-    if (newest !== null) this.#ids.continueAfter(newest);
-    log.forgetLoaded();
+    if (greatestId !== null) this.#ids.continueAfter(greatestId);
   }
 
   /** Refuses publishes and stops deliveries; what it holds stays for the export of a clean stop. */

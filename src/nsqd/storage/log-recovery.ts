@@ -6,11 +6,13 @@ import type { FileSystem } from './file-system.js';
 import type { MessageLog, RecordRun } from './message-log.js';
 import { parseQueueMeta } from './queue-meta.js';
 import type { QueueMeta } from './queue-meta.js';
-import { HEADER_BYTES, LENGTH_BYTES, readInt32 } from './record.js';
+import { BODY_OFFSET, HEADER_BYTES, ID_BYTES, ID_OFFSET, LENGTH_BYTES, readInt32 } from './record.js';
 
 export interface RecoveryReport {
   /** The metadata file's text, null when there is none. */
   readonly metaText: string | null;
+  /** The greatest message id in the files, null when there is no message. */
+  readonly greatestId: string | null;
   /** Sentences for the log: torn tails, damage. */
   readonly warnings: readonly string[];
 }
@@ -25,12 +27,13 @@ interface ScannedFile {
 /** Fills an empty log from the files found for its queue at start. Throws StorageError when reading fails. */
 export function recoverLog(log: MessageLog): RecoveryReport {
   const fileNumbers = log.directory.foundFiles(log.name);
-  if (fileNumbers === null) return { metaText: null, warnings: [] };
+  if (fileNumbers === null) return { metaText: null, greatestId: null, warnings: [] };
   const { fileSystem } = log.directory;
   const metaBytes = fileSystem.readWhole(log.directory.queueMetaPath(log.name));
   const metaText = metaBytes === null ? null : metaBytes.toString('latin1');
   const meta = metaText === null ? null : parseQueueMeta(metaText);
   log.metaText = metaText;
+  const ids = new GreatestId();
   const warnings: string[] = [];
   if (metaText !== null && meta === null) warnings.push('metadata is unreadable, taking all data files as unread');
   if (meta !== null) log.reservePlace([meta.writeFileNumber, meta.writePosition]);
@@ -41,7 +44,7 @@ export function recoverLog(log: MessageLog): RecoveryReport {
       continue;
     }
     const from = meta !== null && number === meta.readFileNumber ? meta.readPosition : 0;
-    const file = scanFile(fileSystem, path, from);
+    const file = scanFile(fileSystem, path, from, ids);
     const isTorn = file.stoppedAt !== null && number === fileNumbers.at(-1) && isTornRecord(fileSystem, path, file);
     const damage = file.stoppedAt === null || isTorn ? null : `unreadable from offset ${file.stoppedAt}`;
     if (isTorn) cutTornRecord(fileSystem, path, file.stoppedAt!);
@@ -53,7 +56,7 @@ export function recoverLog(log: MessageLog): RecoveryReport {
       warnings.push(`${path} ${what}: ${file.size - file.stoppedAt} bytes from offset ${file.stoppedAt} left out`);
     }
   }
-  return { metaText, warnings };
+  return { metaText, greatestId: ids.greatest, warnings };
 }
 
 /** A file before the read position: its removal was interrupted. */
@@ -88,14 +91,14 @@ function cutTornRecord(fileSystem: FileSystem, path: string, size: number): void
   }
 }
 
-function scanFile(fileSystem: FileSystem, path: string, from: number): ScannedFile {
+function scanFile(fileSystem: FileSystem, path: string, from: number, ids: GreatestId): ScannedFile {
   const size = fileSystem.size(path) ?? 0;
   const runs: RecordRun[] = [];
   const fd = fileSystem.openForReading(path);
   try {
     let position = from;
     while (position < size) {
-      const run = scanRun(fileSystem, fd, path, position, size);
+      const run = scanRun(fileSystem, fd, path, position, size, ids);
       if (run.count === 0) return { size, runs, stoppedAt: position };
       runs.push(run);
       position += run.length;
@@ -107,7 +110,9 @@ function scanFile(fileSystem: FileSystem, path: string, from: number): ScannedFi
 }
 
 /** The whole records of the next piece of the file: as many as fit a chunk, or one that is larger. */
-function scanRun(fileSystem: FileSystem, fd: number, path: string, position: number, size: number): RecordRun {
+function scanRun(
+  fileSystem: FileSystem, fd: number, path: string, position: number, size: number, ids: GreatestId,
+): RecordRun {
   const wanted = Math.min(CHUNK_BYTES_MAX, size - position);
   const bytes = Buffer.allocUnsafe(wanted);
   const available = fileSystem.read(fd, path, bytes, 0, wanted, position);
@@ -117,9 +122,33 @@ function scanRun(fileSystem: FileSystem, fd: number, path: string, position: num
     const payload = readInt32(bytes, length);
     const end = length + LENGTH_BYTES + payload;
     if (payload < HEADER_BYTES || position + end > size) break;
+    if (length + BODY_OFFSET <= available) ids.see(bytes, length + ID_OFFSET);
     if (end > available) return count > 0 ? { position, length, count } : { position, length: end, count: 1 };
     length = end;
     count += 1;
   }
   return { position, length, count };
+}
+
+/** Finds the greatest of many ids: records are not in the order of their ids once some of them came back to their queue. */
+class GreatestId {
+  /** Null until an id was seen. */
+  greatest: string | null = null;
+  #words = [0, 0, 0, 0];
+
+  /** The id whose 16 bytes start at `at`; what is no id is left out. */
+  see(bytes: Buffer, at: number): void {
+    for (let word = 0; word < 4; word += 1) {
+      const difference = readInt32(bytes, at + 4 * word) - this.#words[word]!;
+      if (difference < 0) return;
+      if (difference > 0) return this.#take(bytes, at);
+    }
+  }
+
+  #take(bytes: Buffer, at: number): void {
+    const id = bytes.toString('latin1', at, at + ID_BYTES);
+    if (!/^[0-9a-f]{16}$/.test(id)) return;
+    this.greatest = id;
+    this.#words = [0, 4, 8, 12].map((word) => readInt32(bytes, at + word));
+  }
 }

@@ -19,7 +19,7 @@ import type { LogPosition } from './log-reader.js';
 import { StorageError } from './file-system.js';
 import { formatQueueMeta } from './queue-meta.js';
 import type { QueueMeta } from './queue-meta.js';
-import { LENGTH_BYTES, recordBytes, recordId } from './record.js';
+import { LENGTH_BYTES, recordBytes } from './record.js';
 import type { SyncDone } from './shared-sync.js';
 import type { FilePlace } from './topic-state.js';
 
@@ -427,16 +427,6 @@ export class MessageLog implements ChunkOwner {
   placeOf({ chunk, position }: Pick<LogPosition, 'chunk' | 'position'>): FilePlace {
     if (chunk !== null && chunk.segment !== null) return [chunk.segment.number, chunk.filePosition + position];
     return this.#files.writePlace();
-  }
-
-  /** The id of the newest record, or null. Throws StorageError. */
-  newestId(): string | null {
-    const { last, length } = this.#mark;
-    if (last === null || last.isDone || length === 0) return null;
-    const bytes = last.load();
-    let at = 0;
-    while (at + recordBytes(bytes, at) < length) at += recordBytes(bytes, at);
-    return recordId(bytes, at);
   }
 
   // --- syncing and removing ------------------------------------------------------------------------------------------

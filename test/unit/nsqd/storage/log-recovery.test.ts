@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 
+import { encodeRecord, storedMessage } from '../../../support/data-directory.js';
 import { SimDisk } from '../../../support/sim-file-system.js';
 import { dataPath, META_PATH, openLog, publish, recordOf, recordsOf, take } from './logs.js';
 import type { LogScene } from './logs.js';
@@ -82,6 +83,23 @@ describe('a log that finds', () => {
   it('records larger than a chunk, and pieces of many records, reads all', () => {
     const bodies = ['x'.repeat(CHUNK_BYTES + 10), ...Array.from({ length: 5000 }, (_, index) => `${index}`.padEnd(300, '.')), 'y'.repeat(CHUNK_BYTES)];
     expect(bodiesIn(openLog({}, diskOf({ files: { 0: recordsOf(...bodies) }, meta: null })))).toEqual(bodies);
+  });
+});
+
+describe('the greatest id', () => {
+  const withId = (id: string): Buffer => encodeRecord(storedMessage('x', { id }));
+
+  it.each([
+    ['in any order', ['18a27a6faee05001', '18a27a6faee05fff', '18a27a6faee05002'], '18a27a6faee05fff'],
+    ['whatever digit they differ in', ['18a27a6faee05fff', '28a27a6faee05000', '18a27b6faee05000'], '28a27a6faee05000'],
+    ['without what is no id', ['zzzzzzzzzzzzzzzz', '18a27a6faee05001', '\xff\xff\xff\xff aaaaaaaaaaa'], '18a27a6faee05001'],
+  ])('is found %s', (_name, ids, greatest) => {
+    const files = { 0: Buffer.concat(ids.slice(0, 2).map(withId)), 1: Buffer.concat(ids.slice(2).map(withId)) };
+    expect(openLog({}, diskOf({ files, meta: null })).report.greatestId).toBe(greatest);
+  });
+
+  it('is null when there is no message', () => {
+    expect(openLog().report.greatestId).toBeNull();
   });
 });
 
