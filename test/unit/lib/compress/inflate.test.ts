@@ -82,7 +82,7 @@ describe('inflating', () => {
       expect(decoded - before).toBeLessThan(CONTENT_BYTES_PER_CALL + 65_536);
     }
     expect(decoded).toBe(size);
-    expect(callsTotal).toBeGreaterThan(15);
+    expect(callsTotal).toBeGreaterThanOrEqual(size / (CONTENT_BYTES_PER_CALL + 65_536));
   });
 });
 
