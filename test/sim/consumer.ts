@@ -19,6 +19,8 @@ export class SimConsumer implements Subscriber {
   inFlightCount = 0;
   messageCount = 0;
   isOpen = true;
+  /** Ids of torn messages, which a power failure can leave. */
+  strays: Buffer[] = [];
   readonly #onDelivery: (consumer: SimConsumer, delivery: Delivery) => void;
   readonly #onClosed: (consumer: SimConsumer) => void;
 

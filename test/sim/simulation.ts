@@ -254,7 +254,7 @@ class Simulation {
   #delivered(consumer: SimConsumer, delivery: Delivery): void {
     try {
       this.#trace(`  ${consumer.id} gets ${delivery.body.split('/')[0]} attempt ${delivery.attempts}`);
-      this.#oracle.delivered(consumer, delivery, this.#clock.nowMs);
+      if (this.#oracle.delivered(consumer, delivery, this.#clock.nowMs) === null) consumer.strays.push(delivery.id);
     } catch (error) {
       // The broker guards itself against exceptions of its parts; the verdict must not get lost there.
       this.#violation ??= error;
@@ -788,6 +788,7 @@ class Simulation {
 
   #finishEverything(): void {
     for (const consumer of this.#consumers) {
+      for (const id of consumer.strays.splice(0)) this.#channelOf(consumer)?.finish(consumer, id, 0);
       for (const entry of entriesOf(this.#oracle.channel(consumer.topicName, consumer.channelName), consumer)) {
         this.#expectDone(this.#channelOf(consumer)!.finish(consumer, entry.id!, 0), consumer, entry);
         entry.state = 'finished';
