@@ -8,12 +8,14 @@ export class SocketTransport implements Transport {
   readonly #socket: Socket;
   /** True while the socket holds bytes that the client has not taken. */
   #isWaiting = false;
+  /** A TLS socket tells its end even while it is paused; whoever paused it is told after resuming. */
+  #hasEndedPaused = false;
 
   constructor(socket: Socket, handler: TransportHandler) {
     this.handler = handler;
     this.#socket = socket;
     socket.on('data', this.#onData);
-    socket.on('end', () => this.handler.ended(null));
+    socket.on('end', () => this.#onEnd());
     socket.on('error', (error) => this.handler.failed(error));
     socket.on('close', () => this.handler.closed());
   }
@@ -32,6 +34,9 @@ export class SocketTransport implements Transport {
 
   resume(): void {
     this.#socket.resume();
+    if (!this.#hasEndedPaused) return;
+    this.#hasEndedPaused = false;
+    setImmediate(() => this.#onEnd());
   }
 
   end(): void {
@@ -52,6 +57,11 @@ export class SocketTransport implements Transport {
   readonly #onData = (bytes: Buffer): void => {
     this.handler.received(bytes);
   };
+
+  #onEnd(): void {
+    if (this.#socket.isPaused()) this.#hasEndedPaused = true;
+    else this.handler.ended(null);
+  }
 
   /** The 'drain' event would not do: it comes only after writes of more than the socket's high-water mark. */
   readonly #onWritten = (error?: Error | null): void => {
