@@ -30,6 +30,7 @@ export interface HttpAnswer {
 /** DEVIATION(bounded-auth-answer): a larger answer is refused; stock nsqd reads any amount. */
 const ANSWER_BYTES_MAX = 1024 * 1024;
 const REDIRECTS_MAX = 10;
+const TIMER_MS_MAX = 2 ** 31 - 1;
 const ACCEPT = 'application/vnd.nsq; version=1.0';
 /** These make a GET of a POST; 307 and 308 leave it what it is. */
 const TO_GET: ReadonlySet<number> = new Set([301, 302, 303]);
@@ -40,7 +41,7 @@ export async function exchange(
   question: HttpQuestion, settings: HttpSettings, signal: AbortSignal,
 ): Promise<HttpAnswer> {
   const { requestTimeoutMs } = settings;
-  const signals = requestTimeoutMs > 0 ? [signal, AbortSignal.timeout(Math.ceil(requestTimeoutMs))] : [signal];
+  const signals = requestTimeoutMs > 0 ? [signal, AbortSignal.timeout(timerMs(requestTimeoutMs))] : [signal];
   const either = AbortSignal.any(signals);
   let next = question;
   for (let redirects = 0; redirects <= REDIRECTS_MAX; redirects += 1) {
@@ -94,9 +95,14 @@ function headersFor(body: string | null): Record<string, string | number> {
   return { Accept: ACCEPT, 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) };
 }
 
+/** Longer ones would ring at once; nothing waits for 24 days. */
+function timerMs(ms: number): number {
+  return Math.min(Math.ceil(ms), TIMER_MS_MAX);
+}
+
 function limitConnecting(outgoing: ClientRequest, timeoutMs: number): void {
   if (timeoutMs <= 0) return;
-  const timer = setTimeout(() => outgoing.destroy(new Error('connect timed out')), timeoutMs);
+  const timer = setTimeout(() => outgoing.destroy(new Error('connect timed out')), timerMs(timeoutMs));
   const stop = (): void => clearTimeout(timer);
   outgoing.once('socket', (socket) => socket.once('connect', stop));
   outgoing.once('close', stop);
