@@ -59,7 +59,7 @@ export async function fuzz(
 
 /** One to four damages; `words` are pieces of the format, put in between. */
 export function mutated(prng: Prng, original: Uint8Array, words: readonly (string | Uint8Array)[] = []): Buffer {
-  let bytes = Buffer.from(original);
+  let bytes: Buffer = Buffer.from(original);
   for (let left = prng.integer(1, 4); left > 0; left -= 1) bytes = mutatedOnce(prng, bytes, words);
   return bytes;
 }
@@ -105,6 +105,38 @@ function int32(value: number): Buffer {
   const bytes = Buffer.alloc(4);
   bytes.writeInt32BE(value);
   return bytes;
+}
+
+const JSON_VALUES: readonly unknown[] = [
+  null, true, '', 'x', 0, 1, -1, 1.5, 1e308, 2 ** 53, -(2 ** 31), [], {}, [null], [0, 0], [[]], [1, 2, 3, 4, 5], { name: 'x' },
+];
+
+/** JSON with one value in it replaced by another, or left out; what is not JSON is replaced as a whole. */
+export function mutatedJson(prng: Prng, text: string): string {
+  const root = parsedOrNull(text);
+  const places: (readonly [holder: Record<string, unknown>, key: string])[] = [];
+  const collect = (value: unknown): void => {
+    if (typeof value !== 'object' || value === null) return;
+    for (const key of Object.keys(value)) {
+      places.push([value as Record<string, unknown>, key]);
+      collect((value as Record<string, unknown>)[key]);
+    }
+  };
+  collect(root);
+  if (places.length === 0 || prng.integer(0, 30) === 0) return JSON.stringify(prng.pick(JSON_VALUES));
+  const [holder, key] = prng.pick(places);
+  if (prng.integer(0, 5) > 0) holder[key] = prng.pick(JSON_VALUES);
+  else if (Array.isArray(holder)) holder.splice(Number(key), 1);
+  else delete holder[key];
+  return JSON.stringify(root);
+}
+
+function parsedOrNull(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
 }
 
 /** The bytes in up to `piecesMax` pieces, cut at random places. */
