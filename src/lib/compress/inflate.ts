@@ -19,7 +19,7 @@ export class InflateError extends Error {
 const WINDOW_BYTES = 65_536;
 const HISTORY_BYTES = 32_768;
 const MATCH_BYTES_MAX = 258;
-/** A call decodes about so much; what it left of its bytes is for the next call. */
+/** A call decodes about so much; what it left is for the next call. */
 export const CONTENT_BYTES_PER_CALL = 64 * 1024;
 /** More bits than one step of decoding looks at: a symbol of 15 bits and 5 bits behind it. */
 const STEP_BITS_MAX = 20;
@@ -88,32 +88,34 @@ export class Inflater {
     this.#onContent = onContent;
   }
 
+  /** True when the last call stopped only because it had decoded enough: the next may need no more bytes. */
+  hasMore = false;
+
   /** True once the final block has ended: what follows it is not looked at. */
   get hasEnded(): boolean {
     return this.#step === Step.ended;
   }
 
   /**
-   * Decodes from `start` on; returns how far it came, which is the end of `bytes` unless the stream ended or
-   * CONTENT_BYTES_PER_CALL were decoded. Throws InflateError where the stream is damaged, after handing on what came before.
+   * Decodes from `start` on; returns how far it came, which is the end of `bytes` unless the stream ended or there is more
+   * than CONTENT_BYTES_PER_CALL, in which case `hasMore` is true. Throws InflateError where the stream is damaged, after handing on what came before.
    */
   inflate(bytes: Uint8Array, start = 0): number {
     this.#input = bytes;
     this.#inputAt = start;
     this.#inputEnd = bytes.length;
-    let decoded = 0;
+    this.hasMore = true;
     try {
-      while (this.#step !== Step.ended && decoded < CONTENT_BYTES_PER_CALL) {
-        const canGoOn = this.#run();
+      for (let decoded = 0; this.hasMore && decoded < CONTENT_BYTES_PER_CALL;) {
+        this.hasMore = this.#run();
         decoded += this.#handOn();
-        if (!canGoOn) break;
       }
     } catch (error) {
       this.#handOn();
       throw error;
     }
-    // Whole bytes looked at ahead of time belong to the next call only where this one stops early.
-    if (this.#inputAt < this.#inputEnd) this.#returnWholeBytes(start);
+    // What was looked at ahead of time is not the stream's, behind its end.
+    if (this.#step === Step.ended) this.#returnWholeBytes(start);
     return this.#inputAt;
   }
 

@@ -13,6 +13,8 @@ export class DeflateTransport implements Transport, TransportHandler {
   readonly #deflater: DeflateRaw;
   readonly #inflater = new Inflater((content) => this.handler.received(content));
   #isCompressing = false;
+  /** What has come of the write so far. It leaves as one: pynsq takes a piece that decodes to nothing for an error. */
+  #compressed: Buffer[] = [];
   #isLowerWaiting = false;
   /** What arrived and is for a later turn. */
   #backlog: Buffer | null = null;
@@ -27,7 +29,8 @@ export class DeflateTransport implements Transport, TransportHandler {
     this.#lower = lower;
     this.#deflater = createDeflateRaw({ level, flush: constants.Z_SYNC_FLUSH });
     this.#deflater.on('data', (compressed: Buffer) => {
-      if (!this.#lower.write(compressed)) this.#isLowerWaiting = true;
+      this.#compressed.push(compressed);
+      if (!this.#isCompressing) this.#send();
     });
     this.#deflater.on('error', (error) => this.handler.failed(error));
     lower.handler = this;
@@ -43,8 +46,17 @@ export class DeflateTransport implements Transport, TransportHandler {
 
   readonly #onCompressed = (): void => {
     this.#isCompressing = false;
+    this.#send();
     this.#drainedBoth();
   };
+
+  #send(): void {
+    const [first, ...more] = this.#compressed;
+    if (first === undefined || this.#isClosed) return;
+    this.#compressed = [];
+    const isTaken = this.#lower.write(more.length === 0 ? first : Buffer.concat([first, ...more]));
+    if (!isTaken) this.#isLowerWaiting = true;
+  }
 
   drained(): void {
     this.#isLowerWaiting = false;
@@ -76,7 +88,7 @@ export class DeflateTransport implements Transport, TransportHandler {
     try {
       const end = this.#inflater.inflate(bytes);
       if (this.#inflater.hasEnded) this.#endReading(null);
-      else if (end < bytes.length) this.#postpone(Buffer.from(bytes.subarray(end)));
+      else if (this.#inflater.hasMore) this.#postpone(Buffer.from(bytes.subarray(end)));
     } catch (error) {
       if (!(error instanceof InflateError)) throw error;
       this.#endReading(error);
