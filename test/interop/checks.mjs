@@ -1,5 +1,5 @@
 // The names of the checks every client program must report, once each. A check that is not reported counts as failed,
-// so a program that ends early cannot pass.
+// so a program that ends early cannot pass; one that its library cannot do here is reported as skipped.
 
 export const CHECKS = [
   'publish', // PUB, one message per command
@@ -11,5 +11,10 @@ export const CHECKS = [
   'touch', // TOUCH keeps a message beyond its timeout
   'timeout', // an unanswered message comes back, attempts 2
   'pause', // a paused channel delivers nothing, an unpaused one everything
+  'tls', // TLS: bodies of all sizes published and consumed, and the daemon shows what the connection is made of
+  'snappy', // the same with snappy
+  'deflate', // the same with deflate
+  'tls-snappy', // the same with snappy inside TLS
+  'tls-deflate', // the same with deflate inside TLS
   'restart', // daemon stopped with SIGTERM and started again: clients reconnect, nothing is lost
 ];

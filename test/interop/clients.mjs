@@ -29,9 +29,10 @@ function preparePython() {
   const venv = join(cwd, '.venv');
   const python = join(venv, 'bin', 'python');
   requireTool('python3', ['-c', 'import ensurepip, venv']);
-  installOnce(join(venv, 'installed'), join(cwd, 'requirements.txt'), () => {
+  installOnce(join(venv, 'installed'), [join(cwd, 'requirements.txt'), join(cwd, 'requirements-snappy.txt')], () => {
     runTool('python3', ['-m', 'venv', '--clear', venv], cwd);
     runTool(python, ['-m', 'pip', 'install', '--quiet', '--requirement', 'requirements.txt'], cwd);
+    tryTool(python, ['-m', 'pip', 'install', '--quiet', '--requirement', 'requirements-snappy.txt'], cwd);
   });
   return { file: python, args: ['client.py'], cwd };
 }
@@ -39,15 +40,16 @@ function preparePython() {
 function prepareJs() {
   const cwd = join(HERE, 'js');
   requireTool('npm', ['--version']);
-  installOnce(join(cwd, 'node_modules', '.installed'), join(cwd, 'package-lock.json'), () => {
-    runTool('npm', ['ci', '--omit=optional', '--no-audit', '--no-fund'], cwd);
+  installOnce(join(cwd, 'node_modules', '.installed-all'), [join(cwd, 'package-lock.json')], () => {
+    runTool('npm', ['ci', '--no-audit', '--no-fund'], cwd);
   });
   return { file: process.execPath, args: ['client.mjs'], cwd };
 }
 
-/** Installs unless the mark of an earlier installation holds the hash of this very manifest. */
-function installOnce(markPath, manifestPath, install) {
-  const hash = createHash('sha256').update(readFileSync(manifestPath)).digest('hex');
+/** Installs unless the mark of an earlier installation holds the hash of these very manifests. */
+function installOnce(markPath, manifestPaths, install) {
+  const manifests = manifestPaths.map((path) => readFileSync(path, 'utf8')).join('');
+  const hash = createHash('sha256').update(manifests).digest('hex');
   if (existsSync(markPath) && readFileSync(markPath, 'utf8') === hash) return;
   install();
   writeFileSync(markPath, hash);
@@ -56,6 +58,11 @@ function installOnce(markPath, manifestPath, install) {
 function requireTool(file, args) {
   const { error, status } = spawnSync(file, args, { stdio: 'ignore' });
   if (error !== undefined || status !== 0) throw new Error(`${file} is not usable here (${file} ${args.join(' ')})`);
+}
+
+/** For what is native and not everywhere: its checks report themselves as skipped. */
+function tryTool(file, args, cwd) {
+  spawnSync(file, args, { cwd, stdio: 'ignore', timeout: INSTALL_TIMEOUT_MS });
 }
 
 function runTool(file, args, cwd) {

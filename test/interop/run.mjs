@@ -57,7 +57,11 @@ async function runClient(client) {
   if (missing.size > 0 || problems.length > 0) console.log(`last lines of the daemon's log:\n${daemonLog}`);
 }
 
-function report(clientName, { check, ok, detail }) {
+function report(clientName, { check, ok, skip, detail }) {
+  if (skip !== undefined) {
+    console.log(`skip ${clientName} ${check}: ${skip}`);
+    return;
+  }
   if (ok) totals.passed++;
   else totals.failed++;
   const labels = `${clientName.padEnd(CLIENT_NAME_WIDTH)} ${check.padEnd(CHECK_NAME_WIDTH)}`;

@@ -1,10 +1,12 @@
 // One client program against one daemon. The program prints a JSON object per line:
 //
 //   {"check": "touch", "ok": true, "detail": "held for 2.5 s"}   the result of one check
+//   {"check": "snappy", "skip": "no module named snappy"}        one that cannot be made here
 //   {"do": "restart"}                                            stop the daemon and start it again; when it answers,
 //                                                                the program reads one line from its standard input
 //
-// It finds the daemon in the environment as NSQD_TCP and NSQD_HTTP, both host:port.
+// It finds the daemon in the environment as NSQD_TCP and NSQD_HTTP, both host:port, and in NSQD_CA the path of the
+// certificate that vouches for the daemon's, which is for localhost and 127.0.0.1.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -16,6 +18,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { DEFAULT_COMMAND, Daemon, freePorts } from './daemon.mjs';
 
+const CERTIFICATES = join(import.meta.dirname, '..', 'fixtures', 'tls');
+const DAEMON_FLAGS = [
+  `--tls-cert=${join(CERTIFICATES, 'server.pem')}`,
+  `--tls-key=${join(CERTIFICATES, 'server.key')}`,
+  '--https-address=127.0.0.1:0',
+];
 const CLIENT_TIMEOUT_MS = 120_000;
 const DOWNTIME_MS = 500;
 const STDERR_CHARACTERS_SHOWN = 2_000;
@@ -28,7 +36,7 @@ export async function runSuite(command, onCheck) {
   const [tcpPort, httpPort] = await freePorts(2);
   const daemonCommand = process.env.NSQD_CMD ?? DEFAULT_COMMAND;
   const logPath = join(directory, 'daemon.log');
-  const daemon = new Daemon({ command: daemonCommand, dataPath, logPath, tcpPort, httpPort });
+  const daemon = new Daemon({ command: daemonCommand, dataPath, logPath, tcpPort, httpPort, flags: DAEMON_FLAGS });
   const problems = [];
   try {
     await daemon.start();
@@ -44,7 +52,8 @@ export async function runSuite(command, onCheck) {
 }
 
 async function runProgram({ file, args, cwd }, daemon, onCheck, problems) {
-  const env = { ...process.env, NSQD_TCP: daemon.tcpAddress, NSQD_HTTP: daemon.httpAddress };
+  const addresses = { NSQD_TCP: daemon.tcpAddress, NSQD_HTTP: daemon.httpAddress };
+  const env = { ...process.env, ...addresses, NSQD_CA: join(CERTIFICATES, 'ca.pem') };
   const program = spawn(file, args, { cwd, env });
   const ended = once(program, 'close');
   ended.catch(() => {}); // Also awaited below, where a program that cannot be started is reported.

@@ -28,6 +28,11 @@ var (
 	quietLog    = log.New(io.Discard, "", 0)
 )
 
+type namedCheck struct {
+	name string
+	run  func(*nsq.Producer) (string, error)
+}
+
 func main() {
 	if len(os.Args) > 1 && os.Args[1] == "discover" {
 		discover()
@@ -39,10 +44,7 @@ func main() {
 	}
 	producer.SetLogger(quietLog, nsq.LogLevelError)
 
-	checks := []struct {
-		name string
-		run  func(*nsq.Producer) (string, error)
-	}{
+	checks := []namedCheck{
 		{"publish", checkPublish},
 		{"publish-batch", checkPublishBatch},
 		{"publish-deferred", checkPublishDeferred},
@@ -52,8 +54,13 @@ func main() {
 		{"touch", checkTouch},
 		{"timeout", checkTimeout},
 		{"pause", checkPause},
-		{"restart", checkRestart},
 	}
+	for _, check := range layerChecks {
+		check := check
+		run := func(*nsq.Producer) (string, error) { return checkLayers(check.name, check.layers) }
+		checks = append(checks, namedCheck{check.name, run})
+	}
+	checks = append(checks, namedCheck{"restart", checkRestart})
 	for _, check := range checks {
 		detail, err := check.run(producer)
 		if err != nil {
@@ -160,6 +167,10 @@ func subscribe(topic string, maxInFlight int, msgTimeout time.Duration, messages
 	config.MaxBackoffDuration = 0
 	config.LookupdPollInterval = 200 * time.Millisecond // the pause between attempts to reconnect
 	config.MsgTimeout = msgTimeout
+	return subscribeWith(config, topic, messages)
+}
+
+func subscribeWith(config *nsq.Config, topic string, messages chan *nsq.Message) (*consumer, error) {
 	inner, err := nsq.NewConsumer(topic, channel, config)
 	if err != nil {
 		return nil, err

@@ -29,8 +29,8 @@ export async function requestRestart() {
 }
 
 /** nsqjs leaves reconnecting of a Writer to the program: connect() is called again after each end of the connection. */
-export async function openWriter() {
-  const writer = new nsq.Writer(tcpHost, tcpPort);
+export async function openWriter(options = {}) {
+  const writer = new nsq.Writer(tcpHost, tcpPort, options);
   writer.on('error', () => {}); // Every error is followed by 'closed', and fails the publishes it concerns.
   writer.on('closed', () => setTimeout(() => writer.connect(), RECONNECT_MS));
   writer.connect();
@@ -131,12 +131,16 @@ export async function createChannel(topic) {
   await post(`/channel/create?topic=${topic}&channel=${CHANNEL}`);
 }
 
+export async function channelStats(topic) {
+  const response = await fetch(`http://${process.env.NSQD_HTTP}/stats?format=json&topic=${topic}`);
+  return (await response.json()).topics[0].channels[0];
+}
+
 /** Waits until the channel holds nothing any more (not queued, in flight or deferred) and returns its statistics. */
 export async function awaitEmpty(topic) {
   const deadline = Date.now() + PATIENCE_MS;
   for (;;) {
-    const response = await fetch(`http://${process.env.NSQD_HTTP}/stats?format=json&topic=${topic}`);
-    const [stats] = (await response.json()).topics[0].channels;
+    const stats = await channelStats(topic);
     const counts = [stats.depth, stats.in_flight_count, stats.deferred_count];
     if (counts.every((count) => count === 0)) return stats;
     assert(Date.now() < deadline, `the channel is not empty: depth, in flight, deferred are ${counts}`);

@@ -7,6 +7,7 @@ import os
 
 import checks
 from clients import open_writer, print_line
+from layers import LAYER_CHECKS, Skipped, layer_check
 from restart import check_restart
 
 CHECKS = [
@@ -19,6 +20,7 @@ CHECKS = [
     ('touch', checks.check_touch),
     ('timeout', checks.check_timeout),
     ('pause', checks.check_pause),
+    *((name, layer_check(name)) for name in LAYER_CHECKS),
     ('restart', check_restart),
 ]
 
@@ -28,6 +30,8 @@ async def main():
     for name, run in CHECKS:
         try:
             print_line({'check': name, 'ok': True, 'detail': await run(writer)})
+        except Skipped as reason:
+            print_line({'check': name, 'skip': str(reason)})
         except Exception as error:  # the runner must hear of every check
             print_line({'check': name, 'ok': False, 'detail': f'{type(error).__name__}: {error}'})
     os._exit(0)  # readers keep their sockets and timers; every check has been reported

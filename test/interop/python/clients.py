@@ -31,8 +31,8 @@ async def request_restart():
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
 
 
-async def open_writer():
-    writer = nsq.Writer([TCP_ADDRESS], reconnect_interval=0.2)
+async def open_writer(**options):
+    writer = nsq.Writer([TCP_ADDRESS], reconnect_interval=0.2, **options)
     while not writer.conns:
         await asyncio.sleep(CONNECT_POLL_S)
     return writer
@@ -112,13 +112,22 @@ async def create_channel(topic):
     await post(f'/channel/create?topic={topic}&channel={CHANNEL}')
 
 
+async def stats_of(topic):
+    url = f'http://{HTTP_ADDRESS}/stats?format=json&topic={topic}'
+    return json.loads(await asyncio.to_thread(lambda: urllib.request.urlopen(url).read()))
+
+
+async def producer_stats(topic):
+    """The only client that has published to the topic."""
+    [producer] = [each for each in (await stats_of(topic))['producers'] if 'pub_counts' in each]
+    return producer
+
+
 async def await_empty(topic):
     """Waits until the channel holds nothing any more (not queued, in flight or deferred) and returns its statistics."""
-    url = f'http://{HTTP_ADDRESS}/stats?format=json&topic={topic}'
     deadline = time.monotonic() + PATIENCE_S
     while True:
-        text = await asyncio.to_thread(lambda: urllib.request.urlopen(url).read())
-        [stats] = json.loads(text)['topics'][0]['channels']
+        [stats] = (await stats_of(topic))['topics'][0]['channels']
         counts = {name: stats[name] for name in ('depth', 'in_flight_count', 'deferred_count')}
         if not any(counts.values()):
             return stats
