@@ -7,6 +7,7 @@ import type { MessageLog } from '../storage/message-log.js';
 import type { ChannelState, DeferredState, FilePlace, HeldState, QueueOfRecord, TopicState } from '../storage/topic-state.js';
 import type { Channel } from './channel.js';
 import type { DeferredPublish, HeldRecord } from './held-record.js';
+import type { LogCursor } from './log-cursor.js';
 
 /** What a checkpoint looks at of a topic. */
 export interface CheckpointedTopic {
@@ -39,20 +40,25 @@ function channelState(topic: CheckpointedTopic, channel: Channel, wallOffsetMs: 
   const ownCursor = channel.cursors.length > 1 ? channel.cursors[0]! : null;
   const held = [...channel.inFlightRecords(), ...channel.returnedRecords(), ...channel.deferredRecords()];
   const waiting = new RecordPlaces(held);
-  const skips: (readonly [FilePlace, FilePlace])[] = [];
-  for (const { from, to } of topicCursor.skips()) {
-    // A skipped message that waits elsewhere is in `held`; any other is finished, or was never for this channel.
-    if (from === null || from.chunk?.segment == null) continue;
-    if (to.index - from.index > 1 || !waiting.has(from)) skips.push([topic.log.placeOf(from), topic.log.placeOf(to)]);
-  }
   return {
     name: channel.name,
     cursor: topic.log.placeOf(topicCursor.reader),
     ownCursor: ownCursor === null ? null : ownCursor.log.placeOf(ownCursor.reader),
     ownMetaText: ownCursor === null ? null : ownCursor.log.metaText,
-    skips,
+    skips: skipsOf(topicCursor, waiting),
+    ownSkips: ownCursor === null ? [] : skipsOf(ownCursor, waiting),
     held: held.filter(({ chunk }) => chunk.segment !== null).map((record) => heldState(topic.log, record, wallOffsetMs)),
   };
+}
+
+/** A skipped message that waits elsewhere is in `held`; any other is finished, or was never for this channel. */
+function skipsOf(cursor: LogCursor, waiting: RecordPlaces): [FilePlace, FilePlace][] {
+  const skips: [FilePlace, FilePlace][] = [];
+  for (const { from, to } of cursor.skips()) {
+    if (from === null || from.chunk?.segment == null) continue;
+    if (to.index - from.index > 1 || !waiting.has(from)) skips.push([cursor.log.placeOf(from), cursor.log.placeOf(to)]);
+  }
+  return skips;
 }
 
 /** The places of some records, to tell whether a message is among them. */

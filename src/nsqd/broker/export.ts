@@ -156,7 +156,8 @@ class ChannelExport {
     else this.#own?.log.discardAll();
     const place = this.#topic.log.placeOf(this.#topic.released);
     return {
-      name: this.#channel.name, cursor: place, ownCursor: this.#writer.readPlace, ownMetaText, skips: [], held: this.#held,
+      name: this.#channel.name, cursor: place, ownCursor: this.#writer.readPlace, ownMetaText, skips: [], ownSkips: [],
+      held: this.#held,
     };
   }
 

@@ -34,17 +34,20 @@ export function restoreDeferred(topic: RestoredTopic, state: RestoredState, cloc
 
 /**
  * Gives a channel back what left its queues. Called after the topic has released what followed the state, so that skips are
- * put in among those.
+ * put in among those. `isOwnForeign`: another nsqd has written the channel's own queue since, what the state says about it
+ * does not count.
  */
-export function restoreChannel(topic: RestoredTopic, channel: Channel, state: ChannelState, changes: readonly StateChange[], clock: Clock): void {
+export function restoreChannel(
+  topic: RestoredTopic, channel: Channel, state: ChannelState, changes: readonly StateChange[], isOwnForeign: boolean, clock: Clock,
+): void {
   const monotonicOffsetMs = clock.monotonicMs() - clock.wallMs();
   const held = new Map<string, HeldState>();
   const fromChanges = changes.flatMap((change) => ('held' in change && change.channel === channel.name ? [change.held] : []));
   for (const each of [...state.held, ...fromChanges]) held.set(`${each[0]},${each[1]},${each[2]}`, each);
   const topicCursor = channel.cursors.at(-1)!;
-  const ownCursor = channel.cursors.length > 1 ? channel.cursors[0]! : null;
-  const skips = new Map<LogCursor, Skip[]>([[topicCursor, gaps(topic.log, state)]]);
-  if (ownCursor !== null) skips.set(ownCursor, []);
+  const ownCursor = channel.cursors.length > 1 && !isOwnForeign ? channel.cursors[0]! : null;
+  const skips = new Map<LogCursor, Skip[]>([[topicCursor, gaps(topic.log, state.skips)]]);
+  if (ownCursor !== null) skips.set(ownCursor, gaps(ownCursor.log, state.ownSkips));
   for (const [queue, file, position, attempts, dueMs] of held.values()) {
     const cursor = queue === 1 ? topicCursor : ownCursor;
     const at = cursor === null ? null : exactly(cursor.log, [file, position]);
@@ -62,8 +65,8 @@ export function restoreChannel(topic: RestoredTopic, channel: Channel, state: Ch
   for (const [cursor, added] of skips) cursor.insertSkips(added);
 }
 
-function gaps(log: MessageLog, state: ChannelState): Skip[] {
-  return state.skips.map(([from, to]) => {
+function gaps(log: MessageLog, skips: ChannelState['skips']): Skip[] {
+  return skips.map(([from, to]) => {
     const start = log.seek(...from);
     return { fromIndex: start.index, from: start, to: log.seek(...to) };
   });

@@ -509,8 +509,7 @@ export class Topic implements TurnTopic, ChannelTopic {
     this.#flow();
     for (const state of found?.channels ?? []) {
       const channel = this.#channels.get(state.name);
-      const held = this.#foreignQueues.has(state.name) ? state.held.filter(([queue]) => queue === 1) : state.held;
-      if (channel !== undefined) restoreChannel(this, channel, { ...state, held }, found!.changes, clock);
+      if (channel !== undefined) restoreChannel(this, channel, state, found!.changes, this.#foreignQueues.has(state.name), clock);
     }
     this.#foreignQueues.clear();
     this.#found = null;

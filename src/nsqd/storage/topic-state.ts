@@ -34,6 +34,8 @@ export interface ChannelState {
   readonly ownMetaText: string | null;
   /** Stretches of the topic's log that are not for this channel. */
   readonly skips: ReadonlyArray<readonly [from: FilePlace, to: FilePlace]>;
+  /** The same of its own queue. */
+  readonly ownSkips: ReadonlyArray<readonly [from: FilePlace, to: FilePlace]>;
   readonly held: readonly HeldState[];
 }
 
@@ -128,6 +130,7 @@ function isChannelState(value: unknown): value is ChannelState {
     && (value['ownCursor'] === null || isPlace(value['ownCursor']))
     && isTextOrNull(value['ownMetaText'])
     && isListOf(value['skips'], isSkip)
+    && isListOf(value['ownSkips'], isSkip)
     && isListOf(value['held'], isHeldState);
 }
 

@@ -14,6 +14,7 @@ const STATE: TopicState = {
   channels: [
     {
       name: 'c', cursor: [0, 35], ownCursor: [2, 0], ownMetaText: '3\n2,0\n2,105\n', skips: [[[0, 40], [0, 70]]],
+      ownSkips: [[[2, 35], [2, 70]]],
       held: [[0, 2, 35, 3, 0], [1, 0, 0, 1, 5000]],
     },
   ],
