@@ -101,6 +101,8 @@ export class TopicModel {
   /** Given to channels since the last checkpoint: after a crash they may be the topic's again. */
   released: MessageModel[] = [];
   isPaused = false;
+  /** `nsqd.dat` says so. */
+  mayStartPaused = false;
 
   constructor(name: string) {
     this.name = name;
@@ -272,6 +274,7 @@ export class Oracle {
     }
     this.ghosts = [];
     for (const topic of this.topics.values()) {
+      topic.mayStartPaused = topic.isPaused;
       for (const ghost of topic.ghosts) ghost.isInMetadata = false;
       topic.ghosts = topic.ghosts.filter(({ isInState }) => isInState);
       for (const channel of topic.channels.values()) channel.isPersisted = !channel.isEphemeral && !topic.isEphemeral;
@@ -327,7 +330,11 @@ export class Oracle {
       }
       for (const channel of [...topic.channels.values(), ...topic.ghosts]) {
         const isSafe = keepsAll && channel.isPersisted;
-        for (const entry of channel.entries.values()) crashEntry(entry, isSafe, isStopping);
+        for (const entry of channel.entries.values()) {
+          // What a topic that starts paused had released since its last checkpoint is its own again, without a due time.
+          const isDueSafe = isSafe && !isStopping && (!topic.mayStartPaused || entry.isReleaseKnown);
+          crashEntry(entry, isSafe, isDueSafe, isStopping);
+        }
       }
     }
   }
@@ -364,11 +371,11 @@ function comeBack(entry: Entry): void {
   entry.isDeferred = false;
 }
 
-function crashEntry(entry: Entry, isSafe: boolean, isStopping: boolean): void {
+function crashEntry(entry: Entry, isSafe: boolean, isDueSafe: boolean, isStopping: boolean): void {
   if (entry.state === 'finished' || !isSafe) entry.isCertain = false;
   const { isDeferred, isDuePersisted, notBeforeMs } = entry;
   comeBack(entry);
-  if (isDeferred && isDuePersisted && isSafe && !isStopping) {
+  if (isDeferred && isDuePersisted && isDueSafe) {
     entry.notBeforeMs = notBeforeMs;
     entry.isDeferred = true;
   }

@@ -206,8 +206,14 @@ class Simulation {
   }
 
   #getTopic(name: string): Topic {
-    this.#oracle.topic(name);
-    return this.#undisturbed(() => this.#broker.getTopic(name));
+    const model = this.#oracle.topic(name);
+    const topic = this.#undisturbed(() => this.#broker.getTopic(name));
+    if (!this.#oracle.hasLeftovers) return topic;
+    // A topic whose files could not be removed comes back with its channels.
+    for (const channel of topic.channels.values()) {
+      if (!model.channels.has(channel.name)) model.channels.set(channel.name, new ChannelModel(channel.name));
+    }
+    return topic;
   }
 
   /** Reading the files of a former run is not what fails here: a topic that cannot be opened has no promises to break. */
