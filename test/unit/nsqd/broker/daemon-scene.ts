@@ -17,6 +17,8 @@ export interface SceneSettings {
   readonly clock?: FakeClock;
   readonly hasLinks?: boolean;
   readonly linkBytesMin?: number;
+  /** The process dies at this call, counted from its start. */
+  readonly crashAt?: number;
 }
 
 /** A consumer with the commands of its connection. */
@@ -76,6 +78,7 @@ export class Scene {
     this.disk = settings.disk ?? new SimDisk();
     this.clock = settings.clock ?? new FakeClock();
     this.fileSystem = new SimFileSystem({ disk: this.disk, hasLinks: settings.hasLinks ?? true });
+    this.fileSystem.crashAt = settings.crashAt ?? 0;
     this.broker = new Broker({
       options: { ...DEFAULTS, nodeId: 1, ...settings.options },
       logger: new Logger({ prefix: '', level: LogLevel.info, write: (line) => this.log.push(line.slice(27).trimEnd()) }),
