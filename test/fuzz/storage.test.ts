@@ -51,6 +51,7 @@ interface ChannelCounts {
   readonly channel_name: string;
   readonly depth: number;
   readonly in_flight_count: number;
+  readonly deferred_count: number;
 }
 
 function countsOf(nsqd: Nsqd): Promise<ChannelCounts[]> {
@@ -72,8 +73,8 @@ async function unpause(nsqd: Nsqd, path: string): Promise<void> {
   });
 }
 
-/** Takes and finishes all messages of a channel. */
-async function drain(nsqd: Nsqd, channel: string): Promise<Set<string>> {
+/** Takes and finishes all messages of a channel, those that wait for their time only if they can be trusted to end. */
+async function drain(nsqd: Nsqd, channel: string, endsWaiting = true): Promise<Set<string>> {
   using client = await Client.connect(nsqd.tcpPort);
   await client.subscribe(TOPIC, channel, 100);
   await unpause(nsqd, `/topic/unpause?topic=${TOPIC}`);
@@ -92,6 +93,8 @@ async function drain(nsqd: Nsqd, channel: string): Promise<Set<string>> {
     }
     const counts = (await countsOf(nsqd)).find((each) => each.channel_name === channel);
     expect(counts).toMatchObject({ depth: 0, in_flight_count: unfinishedCount });
+    // A second message of an id that is in flight waits for the first, which may never be finished.
+    if (endsWaiting && unfinishedCount === 0) expect(counts?.deferred_count).toBe(0);
   });
   return bodies;
 }
@@ -129,9 +132,13 @@ async function makeOwn(killed: string, stopped: string): Promise<void> {
 function makeStock(path: string): void {
   mkdirSync(path);
   writeTopics(path, [{ name: TOPIC, paused: false, channels: CHANNELS.map((name) => ({ name, paused: false })) }]);
-  writeQueue(path, TOPIC, storedFiles(numbered('topic0', 20), numbered('topic1', 20)), 3);
-  writeQueue(path, `${TOPIC}:a`, storedFiles(numbered('a0', 20), numbered('a1', 20)), 0);
-  writeQueue(path, `${TOPIC}:b`, storedFiles(numbered('b0', 10)), 7);
+  const write = (queue: string, firstFile: number, idStart: string, ...files: string[][]): void => {
+    const messages = storedFiles(...files).map((file) => file.map((each) => ({ ...each, id: idStart + each.id.slice(1) })));
+    writeQueue(path, queue, messages, firstFile);
+  };
+  write(TOPIC, 3, 'a', numbered('topic0', 20), numbered('topic1', 20));
+  write(`${TOPIC}:a`, 0, 'b', numbered('a0', 20), numbered('a1', 20));
+  write(`${TOPIC}:b`, 7, 'c', numbered('b0', 10));
 }
 
 async function baseOf(path: string): Promise<Base> {
@@ -222,7 +229,7 @@ async function check(base: Base, path: string, damages: ReadonlyArray<readonly [
   try {
     const isOnlyData = damages.every(([file]) => DATA_FILE.test(file));
     for (const channel of CHANNELS) {
-      const delivered = await drain(nsqd, channel);
+      const delivered = await drain(nsqd, channel, isOnlyData);
       const missing = isOnlyData ? readable(base, channel, damages).filter((body) => !delivered.has(body)) : [];
       expect(missing, `missing in channel ${channel}`).toEqual([]);
     }
@@ -232,7 +239,7 @@ async function check(base: Base, path: string, damages: ReadonlyArray<readonly [
   }
   const again = await start(path);
   try {
-    for (const channel of CHANNELS) expect([...(await drain(again, channel))]).toEqual(expect.arrayContaining(added));
+    for (const channel of CHANNELS) expect([...(await drain(again, channel, false))]).toEqual(expect.arrayContaining(added));
   } finally {
     await stop(again);
   }

@@ -6,9 +6,10 @@ import { connect, type Socket } from 'node:net';
 import { expect } from 'vitest';
 
 import { Daemon, type DaemonOptions } from './daemon.js';
-import { eventually, within } from './eventually.js';
+import { delay, eventually, within } from './eventually.js';
 
 export const ANSWER_MS = 5_000;
+const SETTLE_MS = 100;
 const RESIDENT_BYTES_MAX = 600 * 1024 * 1024;
 const EXCEPTION = /uncaught|unhandled|TypeError|RangeError|ReferenceError|AssertionError|panic|^\s+at .*\.js:\d+/im;
 
@@ -17,15 +18,15 @@ export class FuzzedDaemon {
   readonly #descriptors: Record<string, number>;
   #readOutput = 0;
 
-  private constructor(daemon: Daemon) {
+  private constructor(daemon: Daemon, descriptors: Record<string, number>) {
     this.daemon = daemon;
-    this.#descriptors = descriptorsOf(daemon);
+    this.#descriptors = descriptors;
   }
 
   static async start(options: DaemonOptions = {}): Promise<FuzzedDaemon> {
     const daemon = await Daemon.start(options);
     await daemon.get('/ping');
-    return new FuzzedDaemon(daemon);
+    return new FuzzedDaemon(daemon, await settled(() => descriptorsOf(daemon)));
   }
 
   /** It lives, and has not met what it did not expect. */
@@ -58,6 +59,18 @@ export class FuzzedDaemon {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.daemon[Symbol.asyncDispose]();
   }
+}
+
+/** A value that two looks in a row agree on: connections of the start close a moment later. */
+async function settled<T>(look: () => T): Promise<T> {
+  let last = look();
+  await eventually(async () => {
+    await delay(SETTLE_MS);
+    const before = last;
+    last = look();
+    expect(last).toEqual(before);
+  });
+  return last;
 }
 
 function processOf(daemon: Daemon): string {
