@@ -232,10 +232,16 @@ export class Broker {
     for (const topic of this.#topics.values()) {
       logger.info(`TOPIC(${topic.name}): closing`);
       topic.stop();
-      isComplete = this.#attempt(`TOPIC(${topic.name}): failed to flush`, () => exportTopic(topic, this.#context, isListed, this.#parts.linkBytesMin)) && isComplete;
+      const isExported = this.#attempt(`TOPIC(${topic.name}): failed to flush`, () => {
+        exportTopic(topic, this.#context, isListed, this.#parts.linkBytesMin);
+      });
+      isComplete = isExported && isComplete;
     }
     isComplete = directory.discardLeftovers() && isComplete;
-    isComplete = this.#attempt('failed to sync data path', () => directory.fileSystem.syncDirectoryNow(directory.path)) && isComplete;
+    const isSynced = this.#attempt('failed to sync data path', () => {
+      directory.fileSystem.syncDirectoryNow(directory.path);
+    });
+    isComplete = isSynced && isComplete;
     this.alarmClock.stop();
     return isComplete;
   }

@@ -31,10 +31,12 @@ import type { Topic } from './topic.js';
 const LINK_BYTES_MIN = 16 * 1024 * 1024;
 
 /**
- * Writes the queues of a stopped topic and its channels. `isListed` is false when `nsqd.dat` does not tell its channels:
- * the side file then does. Throws StorageError; what was there before is then still valid.
+ * Writes the queues of a stopped topic and its channels. `isListed` is false when `nsqd.dat` does not tell its
+ * channels: the side file then does. Throws StorageError; what was there before is then still valid.
  */
-export function exportTopic(topic: Topic, context: BrokerContext, isListed: boolean, linkBytesMin = LINK_BYTES_MIN): void {
+export function exportTopic(
+  topic: Topic, context: BrokerContext, isListed: boolean, linkBytesMin = LINK_BYTES_MIN,
+): void {
   const states: ChannelState[] = [];
   const channels = [...topic.channels.values()].filter((channel) => !channel.isEphemeral);
   for (const channel of channels) states.push(new ChannelExport(topic, channel, context).run(linkBytesMin));
@@ -79,7 +81,7 @@ function keepOwnMessages(topic: Topic, { clock }: BrokerContext): OwnQueue {
   return { released, deferred, metaText: formatQueueMeta(log.meta(), null) };
 }
 
-/** Writes the queue anew, for files that stock nsqd would stumble over: one is missing in between, or ends with a fragment. */
+/** Writes the queue anew, for files that stock nsqd would stumble over: one is missing, or ends with a fragment. */
 function copyOwnMessages(topic: Topic, { clock, directory, options }: BrokerContext): OwnQueue {
   const { log } = topic;
   const wallOffsetMs = clock.wallMs() - clock.monotonicMs();
@@ -239,7 +241,7 @@ class ChannelExport {
     }
   }
 
-  /** True when something between two places is not to be delivered from there. Deferred messages may stay where they are. */
+  /** True when something between two places is not to be delivered from there. Deferred messages may stay. */
   #hasGap(cursor: LogCursor, fromIndex: number, toIndex: number): boolean {
     for (const { fromIndex: from, from: place, to } of cursor.skips()) {
       if (from >= toIndex || to.index <= fromIndex) continue;
@@ -251,7 +253,9 @@ class ChannelExport {
   #link(at: LogPosition, segment: Segment, records: number): boolean {
     const file = this.#writer.nextLinkNumber;
     if (!this.#writer.link(segment.path, records)) return false;
-    for (let { chunk } = at; chunk !== null && chunk.segment === segment; chunk = chunk.next) this.#remember(chunk, file, 0);
+    for (let { chunk } = at; chunk !== null && chunk.segment === segment; chunk = chunk.next) {
+      this.#remember(chunk, file, 0);
+    }
     return true;
   }
 

@@ -33,16 +33,19 @@ export function restoreDeferred(topic: RestoredTopic, state: RestoredState, cloc
 }
 
 /**
- * Gives a channel back what left its queues. Called after the topic has released what followed the state, so that skips are
- * put in among those. `isOwnForeign`: another nsqd has written the channel's own queue since, what the state says about it
- * does not count.
+ * Gives a channel back what left its queues. Called after the topic has released what followed the state, so that
+ * skips are put in among those. `isOwnForeign`: another nsqd has written the channel's own queue since, what the state
+ * says about it does not count.
  */
 export function restoreChannel(
-  topic: RestoredTopic, channel: Channel, state: ChannelState, changes: readonly StateChange[], isOwnForeign: boolean, clock: Clock,
+  topic: RestoredTopic, channel: Channel, state: ChannelState, changes: readonly StateChange[], isOwnForeign: boolean,
+  clock: Clock,
 ): void {
   const monotonicOffsetMs = clock.monotonicMs() - clock.wallMs();
   const held = new Map<string, HeldState>();
-  const fromChanges = changes.flatMap((change) => ('held' in change && change.channel === channel.name ? [change.held] : []));
+  const fromChanges = changes.flatMap((change) =>
+    'held' in change && change.channel === channel.name ? [change.held] : [],
+  );
   for (const each of [...state.held, ...fromChanges]) held.set(`${each[0]},${each[1]},${each[2]}`, each);
   const topicCursor = channel.cursors.at(-1)!;
   const ownCursor = channel.cursors.length > 1 && !isOwnForeign ? channel.cursors[0]! : null;

@@ -509,7 +509,8 @@ export class Topic implements TurnTopic, ChannelTopic {
     this.#flow();
     for (const state of found?.channels ?? []) {
       const channel = this.#channels.get(state.name);
-      if (channel !== undefined) restoreChannel(this, channel, state, found!.changes, this.#foreignQueues.has(state.name), clock);
+      if (channel === undefined) continue;
+      restoreChannel(this, channel, state, found!.changes, this.#foreignQueues.has(state.name), clock);
     }
     this.#foreignQueues.clear();
     this.#found = null;

@@ -31,8 +31,8 @@ export class DataDirectory {
   }
 
   /**
-   * Reads the listing, and removes what a crash left behind: files that were to replace others, and what ephemeral topics
-   * had put on disk.
+   * Reads the listing, and removes what a crash left behind: files that were to replace others, and what ephemeral
+   * topics had put on disk.
    */
   scan(): void {
     for (const name of this.fileSystem.list(this.path)) {
@@ -78,8 +78,8 @@ export class DataDirectory {
   }
 
   /**
-   * Removes a file that nobody needs any more. When that fails it is tried again at the clean stop; whoever finished the
-   * last message in the file is not to hear of it. False when it failed.
+   * Removes a file that nobody needs any more. When that fails it is tried again at the clean stop; whoever finished
+   * the last message in the file is not to hear of it. False when it failed.
    */
   discard(path: string): boolean {
     this.#leftovers.delete(path);
@@ -93,7 +93,7 @@ export class DataDirectory {
     }
   }
 
-  /** Replaces a file by a new one of the same name, atomically. Throws StorageError; the former content is then untouched. */
+  /** Replaces a file by a new one of the same name, atomically. Throws StorageError: then the former one is untouched. */
   replace(path: string, content: string, isDurable: boolean): void {
     this.fileSystem.replace(path, content, isDurable);
     this.#leftovers.delete(path);

@@ -130,7 +130,7 @@ function scanRun(
   return { position, length, count };
 }
 
-/** Finds the greatest of many ids: records are not in the order of their ids once some of them came back to their queue. */
+/** Finds the greatest of many ids: records are not in the order of their ids once some came back to their queue. */
 class GreatestId {
   /** Null until an id was seen. */
   greatest: string | null = null;

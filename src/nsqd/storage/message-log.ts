@@ -67,7 +67,7 @@ export class MessageLog implements ChunkOwner {
   #live: Chunk[] = [];
   readonly #readers: LogReader[] = [];
   readonly #files: LogFiles;
-  /** Records before this one may be in a file whose flush failed; publishers of those before the other one were answered. */
+  /** Records before this one may be in a file whose flush failed; those before the other one were answered for. */
   #suspectIndex = 0;
   #answeredIndex = 0;
   #syncFailure: StorageError | null = null;
@@ -396,8 +396,8 @@ export class MessageLog implements ChunkOwner {
   }
 
   /**
-   * No file that anybody remembers a place in is begun anew, even if it is gone: the place would be taken for one in the new
-   * file. The beginning of a file is where the next record would have been written.
+   * No file that anybody remembers a place in is begun anew, even if it is gone: the place would be taken for one in
+   * the new file. The beginning of a file is where the next record would have been written.
    */
   reservePlace([fileNumber, position]: FilePlace): void {
     this.#files.reserve(position > 0 ? fileNumber + 1 : fileNumber);
@@ -437,8 +437,8 @@ export class MessageLog implements ChunkOwner {
   }
 
   /**
-   * The same for what was committed since the last call, whose publishers are then answered: fails also when somebody else's
-   * flush of it did.
+   * The same for what was committed since the last call, whose publishers are then answered: fails also when somebody
+   * else's flush of it did.
    */
   sync(done: SyncDone): void {
     const end = this.#mark.tailIndex;

@@ -23,7 +23,7 @@ export class Segment {
   damage: string | null = null;
   /** Set when more is in the file than the records of this log. */
   hasFragment = false;
-  /** A flush that failed: what it should have covered may be lost, so nothing that is added to this file counts as kept. */
+  /** A flush that failed: what it should have covered may be lost, and nothing that is added counts as kept. */
   syncFailure: StorageError | null = null;
   #fd: number | null = null;
   /** The file is this log's own creation: whatever has its name before the first write is a leftover. */

@@ -1,6 +1,6 @@
-// Flushes of one file or directory, shared by all who need them: whoever asks learns the outcome of a flush that began after
-// everything it wrote. One flush runs at a time, so that a failure, which the system reports only once, reaches everybody
-// it concerns.
+// Flushes of one file or directory, shared by all who need them: whoever asks learns the outcome of a flush that began
+// after everything it wrote. One flush runs at a time, so that a failure, which the system reports only once, reaches
+// everybody it concerns.
 
 import type { StorageError } from './file-system.js';
 
