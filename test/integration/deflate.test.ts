@@ -5,7 +5,9 @@ import { describe, expect, it } from 'vitest';
 
 import { command, hex, joined, sized } from '../support/bytes.js';
 import { describeCompression } from '../support/compressed-suite.js';
+import { okFrame } from '../support/conversation.js';
 import { Daemon, sharedDaemon } from '../support/daemon.js';
+import { Prng, seedOfRun } from '../support/prng.js';
 import { TLS_FLAGS } from '../support/tls.js';
 
 const daemon = sharedDaemon({ flags: TLS_FLAGS });
@@ -15,13 +17,17 @@ const MEBIBYTE = 1_048_576;
 describeCompression('deflate', daemon);
 
 describe('the deflate stream', () => {
-  it('is raw, and flushed to a byte after every answer', async () => {
+  it('is raw, and can be decoded after every answer', async () => {
     using client = await daemon().connect();
     await client.negotiate({ deflate: true });
     const answerBytes = 4 + client.receivedBytes.readUInt32BE(0);
-    const ended = (): boolean => client.receivedBytes.subarray(-4).equals(hex('00 00 ff ff'));
-    await expect.poll(ended).toBe(true);
-    expect(inflateRawSync(client.receivedBytes.subarray(answerBytes), SYNC)).toEqual(hex('00 00 00 06 00 00 00 00 4f 4b'));
+    const answers = (): Buffer => inflateRawSync(client.receivedBytes.subarray(answerBytes), SYNC);
+    await expect.poll(answers).toEqual(okFrame);
+    expect(client.receivedBytes.subarray(-4)).toEqual(hex('00 00 ff ff')); // Go's decoder waits for it.
+    for (let count = 2; count < 5; count += 1) {
+      client.writeCompressed(deflateRawSync(command('PUB deflate-raw', 'x'), SYNC));
+      await expect.poll(answers).toEqual(Buffer.concat(Array.from({ length: count }, () => okFrame)));
+    }
   });
 
   it('ends at its final block, after the commands before', async () => {
@@ -39,6 +45,21 @@ describe('the deflate stream', () => {
     const stream = deflateRawSync(Buffer.concat(Array.from({ length: 40 }, () => publish)), { ...SYNC, level: 9 });
     for (let at = 0; at < stream.length; at += 777) client.writeCompressed(stream.subarray(at, at + 777));
     for (let count = 0; count < 40; count += 1) await client.expectOk();
+  });
+
+  it('can be decoded whatever follows whatever: short answers, long messages, heartbeats', async () => {
+    const prng = new Prng(seedOfRun());
+    using client = await daemon().connect();
+    await client.upgrade({ compression: 'deflate' }, { heartbeat_interval: 1_000 });
+    await client.subscribe('deflate-mixed', 'c', 1);
+    for (let count = 0; count < 60; count += 1) {
+      const body = Buffer.alloc(prng.integer(1, prng.pick([60, 400, 40_000])), prng.bytes(prng.pick([1, 20, 3_000])));
+      client.command('PUB deflate-mixed', body);
+      const replies = [await client.nextReply(), await client.nextReply()];
+      const message = replies.find(({ type }) => type === 2);
+      expect(message?.data.subarray(26).equals(body), `seed ${prng.seed}, ${count}`).toBe(true);
+      client.command(`FIN ${message?.data.toString('latin1', 10, 26)}`);
+    }
   });
 
   it('closes quietly at garbage', async () => {

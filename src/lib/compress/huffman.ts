@@ -3,14 +3,14 @@
 
 const CODE_BITS_MAX = 15;
 const FAST_BITS = 10;
-const FAST_MASK = (1 << FAST_BITS) - 1;
+export const FAST_MASK = (1 << FAST_BITS) - 1;
 
 /** A look-up that found no symbol. */
 export const NO_SYMBOL = -1;
 
 export class HuffmanTable {
-  /** By the next bits of the stream: symbol << 4 | length of its code; 0 for codes that are longer, or not there. */
-  readonly #fast = new Uint16Array(1 << FAST_BITS);
+  /** By the next bits of the stream, FAST_MASK of them: symbol << 4 | length of its code; 0 for longer codes, and for none. */
+  readonly fast = new Uint16Array(1 << FAST_BITS);
   /** Codes per length, and all symbols in the order of their codes. */
   readonly #counts = new Uint16Array(CODE_BITS_MAX + 1);
   readonly #symbols: Uint16Array;
@@ -46,7 +46,7 @@ export class HuffmanTable {
       nextCode[length + 1] = (nextCode[length]! + this.#counts[length]!) << 1;
       nextIndex[length + 1] = nextIndex[length]! + this.#counts[length]!;
     }
-    this.#fast.fill(0);
+    this.fast.fill(0);
     for (let symbol = 0; symbol < count; symbol += 1) {
       const length = lengths[start + symbol]!;
       if (length === 0) continue;
@@ -54,7 +54,7 @@ export class HuffmanTable {
       const code = nextCode[length]!++;
       if (length > FAST_BITS) continue;
       const step = 1 << length;
-      for (let bits = reverse(code, length); bits <= FAST_MASK; bits += step) this.#fast[bits] = (symbol << 4) | length;
+      for (let bits = reverse(code, length); bits <= FAST_MASK; bits += step) this.fast[bits] = (symbol << 4) | length;
     }
   }
 
@@ -63,7 +63,7 @@ export class HuffmanTable {
    * none does, be it that no code is like that or that more than `bitCount` bits are needed to tell.
    */
   find(bits: number, bitCount: number): number {
-    const entry = this.#fast[bits & FAST_MASK]!;
+    const entry = this.fast[bits & FAST_MASK]!;
     if (entry !== 0) return (entry & 15) <= bitCount ? entry : NO_SYMBOL;
     return this.#findLong(bits, bitCount);
   }

@@ -6,7 +6,7 @@
 //   window  | history | decoded, not handed on |   free   |      65,536 bytes; when it is full, the last 32 KiB move to
 //                     ^handedOn                ^at               the front and become the history
 
-import { HuffmanTable, NO_SYMBOL } from './huffman.js';
+import { FAST_MASK, HuffmanTable, NO_SYMBOL } from './huffman.js';
 
 /** Not a DEFLATE stream, or a damaged one. */
 export class InflateError extends Error {
@@ -21,6 +21,8 @@ const HISTORY_BYTES = 32_768;
 const MATCH_BYTES_MAX = 258;
 /** A call decodes about so much; what it left is for the next call. */
 export const CONTENT_BYTES_PER_CALL = 64 * 1024;
+/** So much input lets a symbol and its distance be decoded without looking for the end. */
+const FAST_INPUT_BYTES = 8;
 /** More bits than one step of decoding looks at: a symbol of 15 bits and 5 bits behind it. */
 const STEP_BITS_MAX = 20;
 const CODE_BITS_MAX = 15;
@@ -287,11 +289,13 @@ export class Inflater {
 
   // --- symbols -----------------------------------------------------------------------------------------------------------
 
-  /** Hot path (bench: deflate). Until the block ends (true), or input or room do (false). */
+  /** Until the block ends (true), or input or room do (false). Step by step where the fast loop cannot go. */
   #decodeSymbols(): boolean {
     const window = this.#window;
     while (this.#at <= WINDOW_BYTES - MATCH_BYTES_MAX) {
       if (this.#step === Step.symbol) {
+        this.#decodeFast();
+        if (this.#at > WINDOW_BYTES - MATCH_BYTES_MAX) return false;
         this.#need(STEP_BITS_MAX);
         const found = this.#symbols.find(this.#bits, this.#bitCount);
         if (found === NO_SYMBOL) return this.#cannotDecode();
@@ -311,6 +315,57 @@ export class Inflater {
       if (!this.#readDistanceAndCopy()) return false;
     }
     return false;
+  }
+
+  /**
+   * Hot path (bench: deflate). Literals and matches with codes of usual length, while there is room and input for whole ones.
+   * Stops in front of anything else, in the same step as before.
+   */
+  #decodeFast(): void {
+    const window = this.#window;
+    const input = this.#input;
+    const symbols = this.#symbols.fast;
+    const distances = this.#distances.fast;
+    const inputLast = this.#inputEnd - FAST_INPUT_BYTES;
+    let bits = this.#bits;
+    let bitCount = this.#bitCount;
+    let inputAt = this.#inputAt;
+    let at = this.#at;
+    while (at <= WINDOW_BYTES - MATCH_BYTES_MAX && inputAt <= inputLast) {
+      for (; bitCount <= 24; bitCount += 8) bits |= input[inputAt++]! << bitCount;
+      const entry = symbols[bits & FAST_MASK]!;
+      const symbol = entry >>> 4;
+      if (entry !== 0 && symbol < END_OF_BLOCK) {
+        bits >>>= entry & 15;
+        bitCount -= entry & 15;
+        window[at++] = symbol;
+        continue;
+      }
+      const code = symbol - END_OF_BLOCK - 1;
+      if (entry === 0 || code < 0 || code >= LENGTH_BASES.length) break;
+      // 20 of at least 25 bits, then 10 + 13 of as many.
+      const lengthBits = (entry & 15) + LENGTH_EXTRA_BITS[code]!;
+      const length = LENGTH_BASES[code]! + ((bits & ((1 << lengthBits) - 1)) >>> (entry & 15));
+      let ahead = bits >>> lengthBits;
+      let aheadCount = bitCount - lengthBits;
+      let aheadAt = inputAt;
+      for (; aheadCount <= 24; aheadCount += 8) ahead |= input[aheadAt++]! << aheadCount;
+      const distanceEntry = distances[ahead & FAST_MASK]!;
+      const distanceSymbol = distanceEntry >>> 4;
+      if (distanceEntry === 0 || distanceSymbol >= DISTANCE_BASES.length) break;
+      const codeBits = distanceEntry & 15;
+      const distanceBits = codeBits + DISTANCE_EXTRA_BITS[distanceSymbol]!;
+      const distance = DISTANCE_BASES[distanceSymbol]! + ((ahead & ((1 << distanceBits) - 1)) >>> codeBits);
+      if (distance > this.#historyBytes + at - this.#handedOn) break;
+      bits = ahead >>> distanceBits;
+      bitCount = aheadCount - distanceBits;
+      inputAt = aheadAt;
+      for (const end = at + length; at < end; at += 1) window[at] = window[at - distance]!;
+    }
+    this.#bits = bits;
+    this.#bitCount = bitCount;
+    this.#inputAt = inputAt;
+    this.#at = at;
   }
 
   #readLength(code: number, codeBits: number): boolean {

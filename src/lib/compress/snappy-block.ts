@@ -207,8 +207,10 @@ function decompressContent(source: Uint8Array, start: number, end: number, targe
     } else {
       const sizeBytes = kind === 3 ? 4 : kind;
       if (at + 1 + sizeBytes > end) throw new SnappyError('a block ends inside an element');
-      const extra = readLittleEndian(source, at + 1, sizeBytes);
-      const offset = kind === 1 ? ((tag & 0xe0) << 3) | extra : extra;
+      let offset = source[at + 1]!;
+      if (kind === 1) offset |= (tag & 0xe0) << 3;
+      else if (kind === 2) offset |= source[at + 2]! << 8;
+      else offset = readLittleEndian(source, at + 1, sizeBytes);
       count = kind === 1 ? 4 + ((tag >>> 2) & 7) : 1 + (tag >>> 2);
       at += 1 + sizeBytes;
       if (offset === 0 || offset > written) throw new SnappyError('a copy from outside the block');

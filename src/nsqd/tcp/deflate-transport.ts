@@ -1,16 +1,33 @@
-// Deflate in both directions over another layer (tcp-protocol 9.6): raw, one stream per direction. Every write ends with a
-// sync flush, so that the client can decode all of it. Compressing happens on another thread and takes a while: each write
-// is drained later. What arrives is decompressed here, a bounded amount per turn, however well it was compressed.
+// Deflate in both directions over another layer (tcp-protocol 9.6): raw, one stream per direction. Every write ends at a
+// byte, so that the client can decode all of it.
+//
+// Short writes, such as answers to publishes, become stored blocks, which are hardly longer than what zlib makes of them:
+//
+//   | 00 | length 2, little-endian | ~length 2 | bytes | 00 | 00 00 | ff ff |
+//
+// The empty block at the end is what Go's decoder waits for before it hands out what it has.
+//
+// Longer ones are compressed by zlib on another thread, which takes a while: they are drained later. What arrives is
+// decompressed here, a bounded amount per turn, however well it was compressed.
 
 import { constants, createDeflateRaw } from 'node:zlib';
 import type { DeflateRaw } from 'node:zlib';
 import { InflateError, Inflater } from '../../lib/compress/inflate.js';
 import type { Transport, TransportHandler } from './transport.js';
 
+/** Up to about here zlib takes much more time for few bytes less. */
+const STORED_BYTES_MAX = 100;
+const STORED_HEAD_BYTES = 5;
+const EMPTY_BLOCK = Buffer.from([0x00, 0x00, 0x00, 0xff, 0xff]);
+
 export class DeflateTransport implements Transport, TransportHandler {
   handler: TransportHandler;
   readonly #lower: Transport;
-  readonly #deflater: DeflateRaw;
+  readonly #level: number;
+  /** Null until it is needed: many clients only publish. */
+  #deflater: DeflateRaw | null = null;
+  /** The compressor has not seen what was stored since: it must not refer to what came before. */
+  #isHistoryBroken = false;
   readonly #inflater = new Inflater((content) => this.handler.received(content));
   #isCompressing = false;
   /** What has come of the write so far. It leaves as one: pynsq takes a piece that decodes to nothing for an error. */
@@ -27,21 +44,42 @@ export class DeflateTransport implements Transport, TransportHandler {
   constructor(lower: Transport, level: number, handler: TransportHandler) {
     this.handler = handler;
     this.#lower = lower;
-    this.#deflater = createDeflateRaw({ level, flush: constants.Z_SYNC_FLUSH });
-    this.#deflater.on('data', (compressed: Buffer) => {
-      this.#compressed.push(compressed);
-      if (!this.#isCompressing) this.#send();
-    });
-    this.#deflater.on('error', (error) => this.handler.failed(error));
+    this.#level = level;
     lower.handler = this;
   }
 
   // --- writing -----------------------------------------------------------------------------------------------------------
 
   write(bytes: Buffer): boolean {
+    if (bytes.length <= STORED_BYTES_MAX) return this.#store(bytes);
     this.#isCompressing = true;
+    this.#deflater ??= this.#newDeflater();
+    if (this.#isHistoryBroken) this.#deflater.reset();
+    this.#isHistoryBroken = false;
     this.#deflater.write(bytes, this.#onCompressed);
     return false;
+  }
+
+  #store(bytes: Buffer): boolean {
+    this.#isHistoryBroken = true;
+    const block = Buffer.allocUnsafe(STORED_HEAD_BYTES + bytes.length + EMPTY_BLOCK.length);
+    block[0] = 0;
+    block.writeUInt16LE(bytes.length, 1);
+    block.writeUInt16LE(~bytes.length & 0xffff, 3);
+    block.set(bytes, STORED_HEAD_BYTES);
+    block.set(EMPTY_BLOCK, STORED_HEAD_BYTES + bytes.length);
+    this.#isLowerWaiting = !this.#lower.write(block);
+    return !this.#isLowerWaiting;
+  }
+
+  #newDeflater(): DeflateRaw {
+    const deflater = createDeflateRaw({ level: this.#level, flush: constants.Z_SYNC_FLUSH });
+    deflater.on('data', (compressed: Buffer) => {
+      this.#compressed.push(compressed);
+      if (!this.#isCompressing) this.#send();
+    });
+    deflater.on('error', (error) => this.handler.failed(error));
+    return deflater;
   }
 
   readonly #onCompressed = (): void => {
@@ -143,6 +181,6 @@ export class DeflateTransport implements Transport, TransportHandler {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#backlog = null;
-    this.#deflater.destroy();
+    this.#deflater?.destroy();
   }
 }
