@@ -143,7 +143,8 @@ export class Oracle {
 
   newMessage(topicName: string, bodyBytes: number, dueMs: number): MessageModel {
     const number = this.messages.length;
-    const message = { number, body: bodyOf(number, bodyBytes), topicName, dueMs, isDuePersisted: false, mayRepeat: false, isAnswered: false };
+    const body = bodyOf(number, bodyBytes);
+    const message = { number, body, topicName, dueMs, isDuePersisted: false, mayRepeat: false, isAnswered: false };
     this.messages.push(message);
     return message;
   }
@@ -168,7 +169,7 @@ export class Oracle {
     return channel;
   }
 
-  // --- publishing ------------------------------------------------------------------------------------------------------
+  // --- publishing --------------------------------------------------------------------------------------------------
 
   kept(topic: TopicModel, messages: readonly MessageModel[]): void {
     if (this.topics.get(topic.name) !== topic) return;
@@ -181,7 +182,7 @@ export class Oracle {
     for (const { number } of messages) topic.unknown.add(number);
   }
 
-  // --- deliveries --------------------------------------------------------------------------------------------------------
+  // --- deliveries --------------------------------------------------------------------------------------------------
 
   delivered(consumer: SimConsumer, { id, body, attempts }: Delivery, nowMs: number): Entry | null {
     const number = Number(/^(\d+)\//.exec(body)?.[1] ?? NaN);
@@ -230,13 +231,15 @@ export class Oracle {
     if (this.isLoose) return;
     if (entry.state === 'in flight') throw new Violation(`${where} is in flight already`);
     if (entry.state === 'finished' && !entry.mayRepeat) throw new Violation(`${where} was finished`);
-    if (nowMs < entry.notBeforeMs && !entry.mayRepeat) throw new Violation(`${where} is early: due at ${entry.notBeforeMs}`);
+    if (nowMs < entry.notBeforeMs && !entry.mayRepeat) {
+      throw new Violation(`${where} is early: due at ${entry.notBeforeMs}`);
+    }
     if (entry.isAttemptsKnown && !entry.mayRepeat && attempts !== entry.attempts + 1) {
       throw new Violation(`${where} is delivered for the ${attempts}. time, not the ${entry.attempts + 1}.`);
     }
   }
 
-  // --- what files say ------------------------------------------------------------------------------------------------------
+  // --- what files say ----------------------------------------------------------------------------------------------
 
   /** A topic's state was written whole: what was finished is finished for good. */
   checkpointed(topicName: string): void {
@@ -290,7 +293,7 @@ export class Oracle {
     this.#isMetadataWrittenInStart = false;
   }
 
-  // --- restarts ------------------------------------------------------------------------------------------------------------
+  // --- restarts ----------------------------------------------------------------------------------------------------
 
   /** After a complete clean stop. */
   stopped(): void {
@@ -322,16 +325,13 @@ export class Oracle {
       }
       topic.dropped = [];
       topic.released = [];
-      if (this.hasLeftovers) for (const message of this.messages) if (message.topicName === topic.name) topic.unknown.add(message.number);
-      if (!keepsAll) {
-        // What was in memory is lost, and what is in files may have been written long after it was finished.
-        for (const message of this.messages) if (message.topicName === topic.name) topic.unknown.add(message.number);
-        topic.backlog = [];
-      }
+      // Of what was in memory some is lost, and what is in files may have been written long after it was finished.
+      if (this.hasLeftovers || !keepsAll) this.#anythingMayCome(topic);
+      if (!keepsAll) topic.backlog = [];
       for (const channel of [...topic.channels.values(), ...topic.ghosts]) {
         const isSafe = keepsAll && channel.isPersisted;
         for (const entry of channel.entries.values()) {
-          // What a topic that starts paused had released since its last checkpoint is its own again, without a due time.
+          // What a topic that starts paused had released since its checkpoint is its own again, without a due time.
           const isDueSafe = isSafe && !isStopping && (!topic.mayStartPaused || entry.isReleaseKnown);
           crashEntry(entry, isSafe, isDueSafe, isStopping);
         }
@@ -339,11 +339,15 @@ export class Oracle {
     }
   }
 
+  #anythingMayCome(topic: TopicModel): void {
+    for (const { topicName, number } of this.messages) if (topicName === topic.name) topic.unknown.add(number);
+  }
+
   #forgetEphemeral(topic: TopicModel): void {
     for (const name of [...topic.channels.keys()]) if (isEphemeralName(name)) topic.channels.delete(name);
     if (!topic.isEphemeral) return;
     // Its normal channels' messages come back once somebody uses the names again.
-    for (const message of this.messages) if (message.topicName === topic.name) topic.unknown.add(message.number);
+    this.#anythingMayCome(topic);
     topic.backlog = [];
     topic.isPaused = false;
     topic.channels.clear();

@@ -1,5 +1,5 @@
-// A clock that moves only when told to. The monotonic reading starts anew with each simulated process; the wall clock may
-// be stepped, as administrators and NTP do.
+// A clock that moves only when told to. The monotonic reading starts anew with each simulated process; the wall clock
+// may be stepped, as administrators and NTP do.
 
 import type { Clock } from '../../src/lib/time/clock.js';
 

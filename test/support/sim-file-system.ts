@@ -1,11 +1,11 @@
-// A disk in memory with the failures of a real one: any call can fail, writes can fall short, the process can die between
-// two calls, and the power can go, which loses or tears what was not synced.
+// A disk in memory with the failures of a real one: any call can fail, writes can fall short, the process can die
+// between two calls, and the power can go, which loses or tears what was not synced.
 //
 //   SimDisk          what the kernel and the medium hold; outlives processes
 //   SimFileSystem    one process's access to it: descriptors, planned failures, and its death
 //
-// Directory changes and file contents reach the medium separately, as on ext4: syncing a file's data makes its bytes durable,
-// syncing the directory makes its entries durable.
+// Directory changes and file contents reach the medium separately, as on ext4: syncing a file's data makes its bytes
+// durable, syncing the directory makes its entries durable.
 
 import { dirname } from 'node:path';
 
@@ -246,7 +246,7 @@ export class SimFileSystem implements FileSystem {
     this.#open.clear();
   }
 
-  // --- FileSystem ------------------------------------------------------------------------------------------------------
+  // --- FileSystem --------------------------------------------------------------------------------------------------
 
   openForWriting(path: string): number {
     this.#step('open', path);
@@ -376,7 +376,7 @@ export class SimFileSystem implements FileSystem {
     this.#step('mkdir', path);
   }
 
-  // --- failures ----------------------------------------------------------------------------------------------------------
+  // --- failures ----------------------------------------------------------------------------------------------------
 
   #step(operation: Operation, path: string): void {
     if (this.isDead) throw new CrashError();
@@ -415,7 +415,7 @@ export class SimFileSystem implements FileSystem {
     return inode;
   }
 
-  /** What is written later is not covered. A failed sync gives up what it should have covered: the kernel tries only once. */
+  /** What is written later is not covered. A failed sync gives up what it should have covered: kernels try once. */
   #startSync(inode: Inode, path: string): () => void {
     const covered = [...inode.unsynced];
     return () => {

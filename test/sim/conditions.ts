@@ -1,0 +1,49 @@
+// What a seed decides before anything happens: options of the daemon, and which calamities the run has.
+
+import type { BrokerOptions } from '../../src/nsqd/broker/context.js';
+import { DEFAULTS } from '../../src/nsqd/options.js';
+import type { Prng } from '../support/prng.js';
+
+export interface Conditions {
+  readonly options: BrokerOptions;
+  readonly hasLinks: boolean;
+  readonly linkBytesMin: number;
+  readonly withFailures: boolean;
+  readonly withCrashes: boolean;
+  readonly withPowerFailures: boolean;
+  readonly bodyBytesMax: number;
+}
+
+/** Numbers small enough that files roll, memory overflows and checkpoints come all the time. */
+export function drawConditions(prng: Prng): Conditions {
+  const durability = prng.pick(['disk', 'disk', 'disk', 'disk', 'fsync', 'memory'] as const);
+  return {
+    options: {
+      ...DEFAULTS,
+      durability,
+      maxBytesPerFile: prng.pick([100, 400, 3000, 60_000, 1_000_000]),
+      maxChannelConsumers: 0,
+      maxMsgTimeoutMs: 9000,
+      memQueueSize: prng.pick([0, 1, 5, 30, 10_000]),
+      nodeId: prng.integer(0, 1023),
+      requeueOnDisconnect: prng.next() < 0.5,
+      syncEvery: 2500,
+      syncTimeoutMs: prng.pick([10, 300, 2000]),
+    },
+    hasLinks: prng.next() < 0.8,
+    linkBytesMin: prng.pick([0, 300, 16 * 1024 * 1024]),
+    withFailures: prng.next() < 0.5,
+    withCrashes: prng.next() < 0.7,
+    withPowerFailures: durability === 'fsync' && prng.next() < 0.5,
+    bodyBytesMax: prng.pick([10, 60, 60, 500, 9000]),
+  };
+}
+
+export function describe({ options, ...rest }: Conditions): string {
+  const { durability, maxBytesPerFile, memQueueSize, syncTimeoutMs } = options;
+  return (
+    `${durability} files ${maxBytesPerFile} memory ${memQueueSize} checkpoints ${syncTimeoutMs} ` +
+    `bodies ${rest.bodyBytesMax} links ${rest.hasLinks} from ${rest.linkBytesMin} ` +
+    `failures ${rest.withFailures} crashes ${rest.withCrashes}`
+  );
+}
