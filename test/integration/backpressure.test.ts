@@ -44,6 +44,17 @@ describe('a consumer that stops reading', () => {
     for (const client of stopped) client.destroy();
   });
 
+  it('gets the rest when the write that had to wait was a small one', async () => {
+    const count = 4_000;
+    using stopped = await daemon().subscriber('stopped-small', 'c', 2_500);
+    stopped.stopReading();
+    using publisher = await daemon().connect();
+    const body = Buffer.alloc(3_000, 's');
+    for (let index = 0; index < count; index += 1) await publisher.publish('stopped-small', body);
+    stopped.resumeReading();
+    expect(await consume(stopped, count, 10_000)).toHaveLength(count);
+  });
+
   it('leaves what was not sent to the other consumers of its channel', async () => {
     using stopped = await daemon().subscriber('stopped-share', 'c', 2_500);
     stopped.stopReading();
