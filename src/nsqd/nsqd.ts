@@ -48,6 +48,7 @@ export class Nsqd {
   readonly #latencies: LatencyMeter | null;
   readonly #statsd: StatsdPusher | null;
   readonly #startTimeMs = Date.now();
+  #phase: 'starting' | 'running' | 'stopping' = 'starting';
   #lock: DirectoryLock | null = null;
 
   private constructor(options: Options, logger: Logger, tls: TlsIdentity | null) {
@@ -99,6 +100,7 @@ export class Nsqd {
 
   /** The clean stop. False when not everything could be written; what was acknowledged is then still on disk. */
   async stop(): Promise<boolean> {
+    this.#phase = 'stopping';
     // First, so that no consumer is sent here any more.
     this.#lookup.close();
     this.#logger.info(`TCP: closing ${this.#tcp.address}`);
@@ -131,6 +133,13 @@ export class Nsqd {
     this.#options = withBoundPorts(this.#options, this.tcpPort, this.httpPort);
     this.#lookup.start(this.#options);
     this.#statsd?.start();
+    this.#phase = 'running';
+  }
+
+  /** Why clients should be sent elsewhere for now; empty when all is well. */
+  #unreadyReasons(): string[] {
+    const error = this.#broker.healthError();
+    return [...(this.#phase === 'running' ? [] : [this.#phase]), ...(error === null ? [] : [error])];
   }
 
   /** DEVIATION(data-path-created): a data path that does not exist is created; stock nsqd refuses to start. */
@@ -210,6 +219,7 @@ export class Nsqd {
       startTimeMs: this.#startTimeMs,
       tcpPort: () => this.tcpPort,
       httpPort: () => this.httpPort,
+      unreadyReasons: () => this.#unreadyReasons(),
       clients: () => this.#tcp.connections(),
       onLookupdAddresses: (addresses) => this.#lookup.setAddresses(addresses),
     });

@@ -2,7 +2,7 @@
 
 import { describe, it } from 'vitest';
 
-import { sharedDaemon } from '../support/daemon.js';
+import { isStock, sharedDaemon } from '../support/daemon.js';
 import { eventually } from '../support/eventually.js';
 import { expectDueAfter } from '../support/timing.js';
 
@@ -95,6 +95,27 @@ describe.concurrent('POST /pub?defer', () => {
     const sentAtMs = performance.now();
     await daemon().command('/pub?topic=http-defer&defer=500', 'x');
     expectDueAfter((await client.nextMessage()).atMs, 500, sentAtMs, performance.now());
+  });
+});
+
+describe.skipIf(isStock)('POST /mpub?defer', () => {
+  it('delays a whole batch', async ({ expect }) => {
+    using client = await daemon().subscriber('mpub-defer', 'c', 10);
+    const startMs = performance.now();
+    await daemon().command('/mpub?topic=mpub-defer&defer=500', 'a\nb\nc\n');
+    expect(await daemon().channel('mpub-defer', 'c')).toMatchObject({ deferred_count: 3, depth: 0 });
+    const bodies = [];
+    for (let count = 0; count < 3; count += 1) {
+      bodies.push((await client.nextMessage()).body.toString());
+      expect(performance.now() - startMs).toBeGreaterThanOrEqual(499);
+    }
+    expect(bodies.toSorted()).toEqual(['a', 'b', 'c']);
+  });
+
+  it('publishes nothing when one message is refused', async ({ expect }) => {
+    const answer = await daemon().post('/mpub?topic=mpub-defer-bad&defer=500', `a\n${'x'.repeat(1_048_577)}\n`);
+    expect(answer).toEqual({ status: 413, body: '{"message":"MSG_TOO_BIG"}' });
+    expect(await daemon().topic('mpub-defer-bad')).toMatchObject({ depth: 0, message_count: 0 });
   });
 });
 

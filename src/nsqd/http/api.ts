@@ -11,6 +11,7 @@ import { INTERNAL_ERROR, METHOD_NOT_ALLOWED, NOT_FOUND, sendBadRequest, sendErro
 import { channelRoutes } from './routes/channel.js';
 import { configRoutes } from './routes/config.js';
 import { debugRoutes } from './routes/debug.js';
+import { healthRoutes } from './routes/health.js';
 import { infoRoutes } from './routes/info.js';
 import { publishRoutes } from './routes/publish.js';
 import { statsRoutes } from './routes/stats.js';
@@ -28,7 +29,7 @@ export class HttpApi {
     this.#context = context;
     this.#router = new Router([
       ...publishRoutes, ...topicRoutes, ...channelRoutes, ...statsRoutes, ...infoRoutes, ...configRoutes(context),
-      ...debugRoutes,
+      ...debugRoutes, ...healthRoutes,
     ]);
   }
 

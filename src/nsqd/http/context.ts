@@ -23,6 +23,8 @@ export interface HttpContext {
   /** Bound ports: -1 for a unix socket, 0 without a listener. */
   readonly tcpPort: () => number;
   readonly httpPort: () => number;
+  /** Why clients should be sent elsewhere for now, in words; empty when the daemon does its work. */
+  readonly unreadyReasons: () => readonly string[];
   /** All TCP connections in order of connection. */
   readonly clients: () => Iterable<Subscriber>;
   /** The list of nsqlookupd addresses was replaced. */

@@ -59,9 +59,9 @@ export function sendText(exchange: Exchange, text: string): void {
   else sendContent(exchange, 200, TEXT, text);
 }
 
-/** V1 style: 200 with a text that is JSON already. */
-export function sendJson(exchange: Exchange, json: string): void {
-  sendContent(exchange, 200, JSON_TYPE, json);
+/** V1 style: a text that is JSON already. */
+export function sendJson(exchange: Exchange, json: string, status = 200): void {
+  sendContent(exchange, status, JSON_TYPE, json);
 }
 
 /** V1 style: an error, with further headers if the status needs them. */

@@ -1,5 +1,6 @@
 // POST /pub and /mpub (http-api 5.3, 5.4). The order of the checks decides the answer: /pub looks at the body before
 // the topic, /mpub at the topic before the body, and both create the topic although the request may still be refused.
+// DEVIATION(mpub-defer): stock nsqd ignores `defer` on /mpub.
 
 import type { BodyEnd } from '../../../lib/http/request-body.js';
 import type { Query } from '../../../lib/http/query.js';
@@ -46,12 +47,15 @@ function publishMany(context: HttpContext, exchange: Exchange): void {
   if (query === null) return;
   const topic = publishTopic(context, exchange, query);
   if (topic === null) return;
+  const deferMs = deferArgument(query, context.options.maxReqTimeoutMs);
+  if (deferMs === null) return sendError(exchange, INVALID_DEFER);
   const isBinary = binaryArgument(context, query);
   exchange.collectBody(maxBodySize, (bytes, end) => {
     const error = (isBinary ? checkBinary : checkLines)(bytes, end, context.options);
     if (error !== null) return sendError(exchange, error);
     const eachMessage = isBinary ? eachBinaryMessage : eachLine;
-    answerWhenKept(exchange, topic, () => eachMessage(bytes, (start, stop) => topic.publish(bytes, 0, start, stop)));
+    const publish = (start: number, stop: number): void => topic.publish(bytes, deferMs, start, stop);
+    answerWhenKept(exchange, topic, () => eachMessage(bytes, publish));
   });
 }
 

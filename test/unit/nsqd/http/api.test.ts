@@ -1,6 +1,6 @@
 // The conformance table of http-api 14 and the redirects of 3.3, row by row against real sockets.
 
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 import { FakeDaemon } from './fake-daemon.js';
 import { exchange } from './raw-http.js';
@@ -144,7 +144,13 @@ describe('/pub', () => {
 describe('/mpub', () => {
   it.each<Row>([
     ['POST /mpub?topic=a', 'a\n\nb\n', 200, 'OK'],
-    ['POST /mpub?topic=a&defer=garbage', 'a', 200, 'OK'],
+    ['POST /mpub?topic=a&defer=0', 'a', 200, 'OK'],
+    ['POST /mpub?topic=a&defer=3600000', 'a', 200, 'OK'],
+    ['POST /mpub?topic=a&defer=garbage', 'a', 400, 'INVALID_DEFER'],
+    ['POST /mpub?topic=a&defer=', 'a', 400, 'INVALID_DEFER'],
+    ['POST /mpub?topic=a&defer=-1', 'a', 400, 'INVALID_DEFER'],
+    ['POST /mpub?topic=a&defer=3600001', 'a', 400, 'INVALID_DEFER'],
+    ['POST /mpub?topic=$&defer=x', 'a', 400, 'INVALID_TOPIC'],
     ['POST /mpub?topic=a', '', 200, 'OK'],
     ['POST /mpub', '', 400, 'MISSING_ARG_TOPIC'],
     ['POST /mpub?topic=$', fill(5242881), 413, 'BODY_TOO_BIG'],
@@ -180,9 +186,37 @@ describe('/mpub', () => {
     expect(daemon.broker.topics.has('a')).toBe(true);
   });
 
+  it.each([['', 'a\nb'], ['&binary=true', messages('a', 'b')]])('delays all messages alike (%s)', async (binary, body) => {
+    await exchange(daemon.server.port, `POST /mpub?topic=a&defer=250${binary}`, body);
+    const delayed = ['a', 'b'].map((text) => ({ body: text, deferMs: 250 }));
+    expect(daemon.broker.getTopic('a').messages).toEqual(delayed);
+  });
+
   it('warns of other values of binary', async () => {
     await exchange(daemon.server.port, 'POST /mpub?topic=a&binary=yes', messages('x'));
     expect(daemon.log.at(-1)).toContain("WARNING: deprecated value 'yes' used for /mpub binary param");
+  });
+});
+
+describe('/health', () => {
+  afterEach(() => {
+    daemon.unreadyReasons = [];
+  });
+
+  it('live answers as long as anything does', async () => {
+    daemon.unreadyReasons = ['stopping'];
+    const { status, headers, body } = await exchange(daemon.server.port, 'GET /health/live');
+    expect([status, body]).toEqual([200, '{"status":"live"}']);
+    expect(headers.get('content-type')).toBe('application/json; charset=utf-8');
+  });
+
+  it('ready says why not', async () => {
+    expect(await exchange(daemon.server.port, 'GET /health/ready')).toMatchObject({ status: 200, body: '{"status":"ready"}' });
+    daemon.unreadyReasons = ['starting', 'write /data/a: no space left on device'];
+    const { status, headers, body } = await exchange(daemon.server.port, 'GET /health/ready');
+    expect(status).toBe(503);
+    expect(headers.get('content-type')).toBe('application/json; charset=utf-8');
+    expect(JSON.parse(body)).toEqual({ status: 'unready', reasons: daemon.unreadyReasons });
   });
 });
 

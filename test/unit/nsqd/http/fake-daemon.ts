@@ -171,6 +171,7 @@ export interface FakeDaemonSettings {
 export class FakeDaemon {
   readonly broker = new FakeBroker();
   readonly log: string[] = [];
+  unreadyReasons: readonly string[] = [];
   readonly lookupdAddresses: (readonly string[])[] = [];
   readonly logger = new Logger({ prefix: '', level: LogLevel.info, write: (line) => this.log.push(line.trimEnd()) });
   readonly server: HttpServer;
@@ -187,6 +188,7 @@ export class FakeDaemon {
       startTimeMs: Date.now(),
       tcpPort: () => 4150,
       httpPort: () => this.server.port,
+      unreadyReasons: () => this.unreadyReasons,
       clients: () => settings.clients ?? [],
       onLookupdAddresses: (addresses) => this.lookupdAddresses.push(addresses),
     };
