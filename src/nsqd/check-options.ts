@@ -4,12 +4,16 @@
 import { formatGoFloat } from '../lib/options/go-float.js';
 import { TlsRequired } from '../lib/options/tls-types.js';
 import type { Range } from './option-table.js';
-import { OPTION_ROWS, type OptionField, type Options } from './options.js';
+import { OPTION_ROWS, type OptionField, type Options, type TopicOptions } from './options.js';
+
+const NAME_PART = /^[.a-zA-Z0-9_-]+$/;
+/** Leaves half of a topic name to the topic. */
+const SUFFIX_CHARS_MAX = 32;
 
 /** The options with what some of them imply for others. */
 export function withImpliedValues(options: Options): Options {
   // Any client auth policy requires TLS, even one nobody knows (options.md 5.7).
-  if (options.tlsClientAuthPolicy === '' || options.tlsRequired !== TlsRequired.no) return options;
+  if (options.tlsClientAuthPolicy === '' || options.tlsRequired !== TlsRequired.no) return Object.freeze(options);
   return Object.freeze({ ...options, tlsRequired: TlsRequired.yes });
 }
 
@@ -23,7 +27,22 @@ export function findOptionProblem(options: Options): string | undefined {
     ?? findAuthMethodProblem(options)
     ?? findPercentileProblem(options)
     ?? findAnyRangeProblem(options)
-    ?? findStatisticsProblem(options);
+    ?? findStatisticsProblem(options)
+    ?? findSuffixProblem(options);
+}
+
+/** What is wrong with options that a topic may have for itself. Undefined if nothing is. */
+export function findTopicOptionProblem(values: Partial<TopicOptions>): string | undefined {
+  for (const [field, value] of Object.entries(values) as [OptionField, unknown][]) {
+    const problem = findValueProblem(field, value);
+    if (problem !== undefined) return problem;
+  }
+  return findSuffixProblem(values);
+}
+
+function findSuffixProblem({ deadLetterTopicSuffix: suffix }: Partial<TopicOptions>): string | undefined {
+  if (suffix === undefined || (NAME_PART.test(suffix) && suffix.length <= SUFFIX_CHARS_MAX)) return undefined;
+  return `--dead-letter-topic-suffix must be 1 to ${SUFFIX_CHARS_MAX} letters, digits, dots, underscores or dashes`;
 }
 
 function findAnyRangeProblem(options: Options): string | undefined {
@@ -35,8 +54,11 @@ function findAnyRangeProblem(options: Options): string | undefined {
 }
 
 function findRangeProblem(options: Options, field: OptionField): string | undefined {
+  return findValueProblem(field, options[field]);
+}
+
+function findValueProblem(field: OptionField, value: unknown): string | undefined {
   const row = OPTION_ROWS.get(field);
-  const value = options[field];
   if (row?.range === undefined || (typeof value === 'number' && isWithin(value, row.range))) return undefined;
   return `--${row.flag} must be ${row.range.text}`;
 }

@@ -13,6 +13,7 @@ import { describeTomlValue, TomlError, type TomlTable } from '../lib/options/tom
 import { findOptionProblem, withImpliedValues } from './check-options.js';
 import { COMMAND_FLAGS } from './option-table.js';
 import { isConfigKey, OPTION_ROWS, optionsFrom, type OptionField, type Options } from './options.js';
+import { topicRulesOf } from './topic-rules.js';
 import { VERSION_LINE } from './version.js';
 
 /** What the command line needs from the world. */
@@ -66,7 +67,9 @@ export function resolveCommandLine(argv: readonly string[], io: CommandLineIo): 
 
   const resolved = resolveOptions(given.values, config.value);
   if (!resolved.ok) return exit(1, `${formatSecond(nowMs())} ERROR: ${resolved.reason}\n`);
-  const options = withImpliedValues(resolved.value);
+  const topicRules = topicRulesOf(config.value);
+  if (!topicRules.ok) return startUpFailure(`config file ${path}: ${topicRules.reason}`, nowMs());
+  const options = withImpliedValues({ ...resolved.value, topicRules: topicRules.value });
   const problem = findOptionProblem(options);
   if (problem !== undefined) return startUpFailure(`failed to instantiate nsqd - ${problem}`, nowMs());
   return { kind: 'run', options, warnings: warningsAbout(path, config.value) };

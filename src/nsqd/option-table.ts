@@ -67,6 +67,8 @@ const MIB = 1024 * KIB;
 const POSITIVE: Range = { min: Number.MIN_VALUE, max: Infinity, text: 'greater than 0' };
 const NOT_NEGATIVE: Range = { min: 0, max: Infinity, text: '0 or more' };
 const DEFLATE_LEVELS: Range = { min: 1, max: 9, text: '[1,9]' };
+/** What the attempts of a message can count to. */
+const ATTEMPTS: Range = { min: 0, max: 65_535, text: '[0,65535]' };
 const NODE_IDS: Range = { min: 0, max: 1023, text: '[0,1024)' };
 
 const LISTENER_HELP = '<host>:<port>, or the path of a unix socket';
@@ -144,6 +146,15 @@ export const OPTION_TABLE = {
   requeueOnDisconnect: option(
     'requeue-on-disconnect', BOOLEAN, false,
     "return a client's messages in flight at once when it disconnects, instead of after their timeout",
+  ),
+
+  maxAttempts: option(
+    'max-attempts', INTEGER, 0,
+    'deliveries after which a message that is requeued or times out moves to the dead letter topic, 0 = never',
+    { range: ATTEMPTS },
+  ),
+  deadLetterTopicSuffix: option(
+    'dead-letter-topic-suffix', STRING, '.dead', 'what follows the name of a topic in that of its dead letter topic',
   ),
 
   // What clients may negotiate

@@ -3,12 +3,28 @@
 
 import { STRING_LIST } from '../lib/options/list-types.js';
 import type { ConfigValue } from '../lib/options/value-type.js';
+import { globMatcher } from '../lib/text/glob.js';
 import { OPTION_TABLE, type OptionRow } from './option-table.js';
 
 export type OptionField = keyof typeof OPTION_TABLE;
 
+type OptionValues = { readonly [Field in OptionField]: (typeof OPTION_TABLE)[Field]['default'] };
+
 /** Frozen. Modules receive only the fields they need. Fields that end in Ms are milliseconds with fractions. */
-export type Options = { readonly [Field in OptionField]: (typeof OPTION_TABLE)[Field]['default'] };
+export type Options = OptionValues & {
+  /** The tables `[topic."<pattern>"]` of the config file, in its order. */
+  readonly topicRules: readonly TopicRule[];
+};
+
+/** The options that a topic may have other values of than the daemon. */
+export const TOPIC_FIELDS = ['maxAttempts', 'deadLetterTopicSuffix'] as const satisfies readonly OptionField[];
+export type TopicOptions = Pick<OptionValues, (typeof TOPIC_FIELDS)[number]>;
+
+/** What holds for the topics whose names match the pattern (lib/text/glob.ts). */
+export interface TopicRule {
+  readonly pattern: string;
+  readonly values: Partial<TopicOptions>;
+}
 
 /** The rows for code that treats all options alike; each row's type and default belong together. */
 export const OPTION_ROWS: ReadonlyMap<OptionField, OptionRow<unknown>> = new Map(
@@ -25,7 +41,14 @@ export const DEFAULTS: Options = optionsFrom((field) => OPTION_TABLE[field].defa
 /** Frozen options made of one value per row. The caller answers for the value having the row's type. */
 export function optionsFrom(valueOf: (field: OptionField) => unknown): Options {
   const fields = [...OPTION_ROWS.keys()].map((field) => [field, valueOf(field)]);
-  return Object.freeze(Object.fromEntries(fields)) as Options;
+  return Object.freeze({ ...(Object.fromEntries(fields) as OptionValues), topicRules: [] });
+}
+
+/** The options of one topic: of each the first rule that matches and names it decides, then the daemon's own value. */
+export function topicOptionsOf(options: TopicOptions & Pick<Options, 'topicRules'>, topicName: string): TopicOptions {
+  const matching = options.topicRules.filter(({ pattern }) => globMatcher(pattern)(topicName));
+  const own = Object.fromEntries(TOPIC_FIELDS.map((field) => [field, options[field]])) as TopicOptions;
+  return Object.assign(own, ...matching.toReversed().map(({ values }) => values));
 }
 
 /** Whether the config file and /config know the key. */

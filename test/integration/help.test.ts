@@ -37,7 +37,7 @@ const STOCK: readonly (readonly [flag: string, word: Word, shown: string])[] = [
   ['enable-experiment', 'value', ''],
 ];
 /** What stock nsqd does not have. */
-const OWN = ['durability', 'requeue-on-disconnect'];
+const OWN = ['durability', 'requeue-on-disconnect', 'max-attempts', 'dead-letter-topic-suffix'];
 
 describe('the usage text', () => {
   let shown = new Map<string, { word: string; shown: string }>();

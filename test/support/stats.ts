@@ -25,6 +25,8 @@ export interface ChannelStats {
   readonly message_count: number;
   readonly requeue_count: number;
   readonly timeout_count: number;
+  /** Only when it is not 0. */
+  readonly dead_letter_count?: number;
   readonly client_count: number;
   readonly clients: readonly ClientStats[] | null;
   readonly paused: boolean;

@@ -16,6 +16,7 @@ import { NO_ANNOUNCER } from './announcer.js';
 import type { Announcer } from './announcer.js';
 import type { BrokerContext, BrokerOptions, LatencyRecorder } from './context.js';
 import { exportTopic } from './export.js';
+import { PublishError } from './publish-error.js';
 import { Topic } from './topic.js';
 import { topologyOf } from './topology.js';
 import { Turn } from './turn.js';
@@ -74,6 +75,7 @@ export class Broker {
       },
       metadataChanged: () => this.#metadataChanged(),
       announcer: () => this.announcer,
+      deadLetterTopic: (name) => this.#deadLetterTopic(name),
       topicIsOver: (topic) => this.deleteTopic(topic.name),
     };
     this.#metadataAlarm = this.alarmClock.newAlarm(() => this.#metadataChanged());
@@ -101,6 +103,11 @@ export class Broker {
   /** Creates the topic if it is missing. The name must be valid. */
   getTopic(name: string): Topic {
     return this.#topics.get(name) ?? this.#createTopic(name);
+  }
+
+  #deadLetterTopic(name: string): Topic {
+    if (this.#isExiting) throw new PublishError('exiting');
+    return this.getTopic(name);
   }
 
   #createTopic(name: string): Topic {

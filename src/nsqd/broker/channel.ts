@@ -5,7 +5,9 @@
 //     timeout,     v  |                                            v
 //     requeue   returned  <-----------------------------------------
 //
-// A message of the channel is in exactly one of: the unread part of a log, in flight, returned, deferred. Each move is one
+// What a consumer failed too often leaves for the dead letter topic instead of coming back (dead-letters.ts).
+//
+// A message of the channel is in exactly one of: the unread part of a log, in flight, returned, deferred, leaving. Each move is one
 // method here, which takes it out of its place and puts it into the next without anything in between that can fail.
 // Depth = unread + returned.
 //
@@ -18,6 +20,8 @@ import type { Chunk } from '../storage/chunk.js';
 import type { LogPosition } from '../storage/log-reader.js';
 import { ID_OFFSET, recordAttempts, recordBytes, recordTimestampMs } from '../storage/record.js';
 import type { BrokerContext, LatencyRecorder } from './context.js';
+import { DeadLetters } from './dead-letters.js';
+import type { DeadLetterRule } from './dead-letters.js';
 import { DeferredHeap } from './deferred-heap.js';
 import type { DeferredPublish, HeldRecord } from './held-record.js';
 import { InFlightTable, NO_SLOT } from './in-flight-table.js';
@@ -42,6 +46,8 @@ export type AnswerOutcome = 'done' | 'ID not in flight' | 'client does not own m
 /** The topic, as its channels need it. */
 export interface ChannelTopic {
   readonly name: string;
+  /** Null while its messages never die. */
+  readonly deadLetterRule: DeadLetterRule | null;
   /** Something a checkpoint would remember has changed. */
   checkpointSoon(): void;
   /** A channel deferred a message: its due time is to be on disk with this turn's commit. */
@@ -62,6 +68,8 @@ export class Channel implements TurnChannel {
   readonly #inFlight = new InFlightTable();
   readonly #returned = new RingBuffer<HeldRecord>();
   readonly #deferred = new DeferredHeap();
+  /** Null while messages come back however often they were delivered. */
+  readonly #deadLetters: DeadLetters | null;
   readonly #alarm: Alarm;
   #subscribers: Subscriber[] = [];
   /** Null while consumers are not told apart by where they are. */
@@ -97,6 +105,8 @@ export class Channel implements TurnChannel {
     this.#depthMax = this.isEphemeral ? context.options.memQueueSize : Infinity;
     this.#cursors = cursors;
     this.#topology = context.topology ?? null;
+    this.#deadLetters = topic.deadLetterRule === null ? null
+      : new DeadLetters(topic.deadLetterRule, context, `CHANNEL(${name})`, () => this.#change());
     this.#alarm = context.alarmClock.newAlarm((nowMs) => this.#ring(nowMs));
   }
 
@@ -118,8 +128,14 @@ export class Channel implements TurnChannel {
     return this.#inFlight.size;
   }
 
+  /** Deferred, and leaving for the dead letter topic. */
   get deferredCount(): number {
-    return this.#deferred.size;
+    return this.#deferred.size + (this.#deadLetters?.size ?? 0);
+  }
+
+  /** Messages moved to the dead letter topic since the start. */
+  get deadLetterCount(): number {
+    return this.#deadLetters?.count ?? 0;
   }
 
   /** Messages waiting for a consumer. */
@@ -171,7 +187,7 @@ export class Channel implements TurnChannel {
     for (const slot of table.slots()) {
       if (table.owners[slot] !== subscriber) continue;
       this.requeueCount += 1;
-      this.#return(this.#takeFromFlight(slot));
+      this.#giveBack(this.#takeFromFlight(slot));
     }
   }
 
@@ -405,8 +421,8 @@ export class Channel implements TurnChannel {
     this.requeueCount += 1;
     const record = this.#takeFromFlight(slot);
     if (delayMs === 0) {
-      this.#return(record);
-    } else {
+      this.#giveBack(record);
+    } else if (this.#deadLetters === null || !this.#deadLetters.takes(record)) {
       record.dueMs = this.#context.clock.monotonicMs() + delayMs;
       this.addDeferred(record);
       this.#topic.messageDeferred(this, record);
@@ -444,6 +460,11 @@ export class Channel implements TurnChannel {
     return record;
   }
 
+  /** From a consumer to the queue, or to the dead letter topic. */
+  #giveBack(record: HeldRecord): void {
+    if (this.#deadLetters === null || !this.#deadLetters.takes(record)) this.#return(record);
+  }
+
   #return(record: HeldRecord): void {
     record.turn = this.#taken + Math.min(this.#unread(), RETURN_BEHIND_MAX);
     this.#returned.push(record);
@@ -457,7 +478,7 @@ export class Channel implements TurnChannel {
     let left = EXPIRIES_PER_RING_MAX;
     for (let slot = table.first(); slot !== NO_SLOT && table.deadlineMs[slot]! <= nowMs && left > 0; left -= 1) {
       this.timeoutCount += 1;
-      this.#return(this.#takeFromFlight(slot));
+      this.#giveBack(this.#takeFromFlight(slot));
       slot = table.first();
     }
     for (; this.#deferred.firstDueMs() <= nowMs && left > 0; left -= 1) this.#return(this.#deferred.pop()!);
@@ -499,6 +520,7 @@ export class Channel implements TurnChannel {
     this.#returned.clear();
     for (const { chunk } of this.#deferred.values()) chunk.letGo();
     this.#deferred.clear();
+    this.#deadLetters?.clear();
     this.#alarm.cancel();
     for (const cursor of this.#cursors) cursor.skipTo(cursor.limit);
     this.#change();
@@ -517,6 +539,7 @@ export class Channel implements TurnChannel {
   stop(): void {
     this.#isExiting = true;
     this.#alarm.cancel();
+    this.#deadLetters?.stop();
   }
 
   /** Lets go of the readers, after everything was emptied. */
@@ -527,7 +550,7 @@ export class Channel implements TurnChannel {
   /** After the export of a clean stop: the topic's log keeps nothing for this channel any more. */
   abandon(): void {
     const { log, reader } = this.#topicCursor();
-    const held = [...this.inFlightRecords(), ...this.#returned.values(), ...this.#deferred.values()];
+    const held = [...this.inFlightRecords(), ...this.returnedRecords(), ...this.#deferred.values()];
     for (const { chunk } of held) if (chunk.owner === log) chunk.letGo();
     log.removeReader(reader);
   }
@@ -565,8 +588,10 @@ export class Channel implements TurnChannel {
     }
   }
 
-  returnedRecords(): Iterable<HeldRecord> {
-    return this.#returned.values();
+  /** Those that leave are the channel's until they have left. */
+  *returnedRecords(): Generator<HeldRecord> {
+    yield* this.#returned.values();
+    if (this.#deadLetters !== null) yield* this.#deadLetters.records();
   }
 
   deferredRecords(): readonly HeldRecord[] {

@@ -8,18 +8,25 @@ import type { Chunk, ChunkPool } from '../storage/chunk.js';
 import type { DataDirectory } from '../storage/data-directory.js';
 import type { Announcer } from './announcer.js';
 import type { Topology } from './topology.js';
-import type { Turn } from './turn.js';
+import type { Turn, TurnTopic } from './turn.js';
 
 /** The options topics and channels read. */
 export type BrokerOptions = Pick<
   Options,
   | 'durability' | 'maxBytesPerFile' | 'maxChannelConsumers' | 'maxMsgTimeoutMs' | 'memQueueSize' | 'nodeId'
   | 'requeueOnDisconnect' | 'syncEvery' | 'syncTimeoutMs' | 'enableExperiment' | 'topologyRegion' | 'topologyZone'
+  | 'maxAttempts' | 'deadLetterTopicSuffix' | 'topicRules'
 >;
 
 /** Takes the times from publishing to FIN of one channel's messages (engine.md 17). */
 export interface LatencyRecorder {
   record(latencyMs: number): void;
+}
+
+/** A topic that takes the dead letters of others (dead-letters.ts). */
+export interface DeadLetterTopic extends TurnTopic {
+  /** As Topic.publish, but for the daemon itself. Throws PublishError. */
+  publishOwn(source: Uint8Array, start: number, end: number): void;
 }
 
 export interface BrokerContext {
@@ -43,6 +50,8 @@ export interface BrokerContext {
   metadataChanged(): void;
   /** Who is told of topics and channels. */
   announcer(): Announcer;
+  /** The topic of this name, created if it is missing. Throws PublishError once the broker is closing, or StorageError. */
+  deadLetterTopic(name: string): DeadLetterTopic;
   /** The last channel of an ephemeral topic is gone. */
   topicIsOver(topic: { readonly name: string }): void;
 }

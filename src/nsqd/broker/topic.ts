@@ -25,15 +25,18 @@ import type { FilePlace, RestoredState, StateChange } from '../storage/topic-sta
 import { Channel } from './channel.js';
 import type { ChannelTopic } from './channel.js';
 import { deferredState, heldState, topicState } from './checkpoint.js';
-import type { BrokerContext } from './context.js';
+import type { BrokerContext, DeadLetterTopic } from './context.js';
+import { deadLetterRuleOf } from './dead-letters.js';
+import type { DeadLetterRule } from './dead-letters.js';
 import type { DeferredPublish, HeldRecord } from './held-record.js';
 import { LogCursor } from './log-cursor.js';
 import { PublishError } from './publish-error.js';
 import { restoreChannel, restoreDeferred } from './restore.js';
 import type { Commit, CommitWaiter, TurnTopic } from './turn.js';
 
-export class Topic implements TurnTopic, ChannelTopic {
+export class Topic implements TurnTopic, ChannelTopic, DeadLetterTopic {
   readonly name: string;
+  readonly deadLetterRule: DeadLetterRule | null;
   readonly isEphemeral: boolean;
   readonly log: MessageLog;
   readonly released: LogReader;
@@ -71,6 +74,7 @@ export class Topic implements TurnTopic, ChannelTopic {
   constructor(name: string, context: BrokerContext) {
     this.name = name;
     this.isEphemeral = isEphemeralName(name);
+    this.deadLetterRule = deadLetterRuleOf(context.options, name);
     this.#context = context;
     this.#ids = new MessageIdGenerator(context.options.nodeId);
     this.#checkpointAlarm = context.alarmClock.newAlarm(() => this.checkpoint());
@@ -160,6 +164,11 @@ export class Topic implements TurnTopic, ChannelTopic {
     target.set(source.subarray(start, end), at + BODY_OFFSET);
     log.advance(bytes);
     if (deferMs > 0) this.#defer(at, bytes, deferMs);
+  }
+
+  /** The same for messages of the daemon itself. */
+  publishOwn(source: Uint8Array, start: number, end: number): void {
+    this.publish(source, 0, start, end);
   }
 
   #beginTurn(): void {

@@ -48,6 +48,7 @@ function channelObject(channel: ChannelSnapshot): JsonObject {
     global_msg_count: unlessZero(channel.globalMessageCount),
     requeue_count: channel.requeueCount,
     timeout_count: channel.timeoutCount,
+    dead_letter_count: unlessZero(channel.deadLetterCount),
     client_count: channel.clientCount,
     clients: channel.clients?.map(clientObject) ?? null,
     paused: channel.isPaused,

@@ -27,6 +27,8 @@ export interface ChannelSnapshot {
   readonly globalMessageCount: number;
   readonly requeueCount: number;
   readonly timeoutCount: number;
+  /** Moved to the dead letter topic. */
+  readonly deadLetterCount: number;
   readonly clientCount: number;
   /** In order of subscription; null if clients were not asked for. */
   readonly clients: readonly ClientDescription[] | null;
@@ -120,6 +122,7 @@ function channelSnapshot(channel: Channel, filter: StatsFilter, latencies: Laten
     globalMessageCount: channel.globalMessageCount,
     requeueCount: channel.requeueCount,
     timeoutCount: channel.timeoutCount,
+    deadLetterCount: channel.deadLetterCount,
     clientCount: subscribers.length,
     clients: filter.includeClients ? subscribers.map((subscriber) => subscriber.describe(filter.topic)) : null,
     isPaused: channel.isPaused,

@@ -56,6 +56,7 @@ function channelText(channel: ChannelSnapshot, nowMs: number): string {
     `re-q: ${padded(channel.requeueCount, 5)}`,
     `timeout: ${padded(channel.timeoutCount, 5)}`,
     `msgs: ${padded(channel.messageCount, 8)}`,
+    ...(channel.deadLetterCount === 0 ? [] : [`dead: ${padded(channel.deadLetterCount, 5)}`]),
     `e2e%: ${latencyText(channel.latency)}`,
   ].join(' ');
   const clients = (channel.clients ?? []).map((client) => `        ${clientText(client, nowMs)}\n`);

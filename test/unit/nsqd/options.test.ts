@@ -77,6 +77,8 @@ const STOCK: readonly [flag: string, key: string, field: OptionField, word: stri
 const OWN: readonly [flag: string, key: string, field: OptionField, word: string, shown: unknown][] = [
   ['durability', 'durability', 'durability', 'string', 'disk'],
   ['requeue-on-disconnect', 'requeue_on_disconnect', 'requeueOnDisconnect', '', false],
+  ['max-attempts', 'max_attempts', 'maxAttempts', 'int', 0],
+  ['dead-letter-topic-suffix', 'dead_letter_topic_suffix', 'deadLetterTopicSuffix', 'string', '.dead'],
 ];
 
 describe('the option table', () => {

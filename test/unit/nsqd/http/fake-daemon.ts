@@ -18,6 +18,7 @@ export class FakeChannel {
   readonly messageCount = 0;
   readonly requeueCount = 0;
   readonly timeoutCount = 0;
+  readonly deadLetterCount = 0;
   readonly zoneLocalMessageCount = 0;
   readonly regionLocalMessageCount = 0;
   readonly globalMessageCount = 0;
