@@ -126,6 +126,10 @@ export const OPTION_TABLE = {
     range: NOT_NEGATIVE,
   }),
   maxBytesPerFile: option('max-bytes-per-file', INTEGER, 100 * MIB, 'size in bytes at which a new disk file begins'),
+  minFreeDiskBytes: option(
+    'min-free-disk-bytes', INTEGER, 0, 'messages are refused while fewer bytes are free on the disk, 0 = never',
+    { range: NOT_NEGATIVE },
+  ),
   syncEvery: option('sync-every', INTEGER, 2500, 'disk operations of a queue per fsync'),
   syncTimeoutMs: option('sync-timeout', DURATION, 2 * SECOND_MS, 'time between fsyncs while there is activity', {
     range: POSITIVE,
@@ -142,7 +146,10 @@ export const OPTION_TABLE = {
   maxMsgTimeoutMs: option('max-msg-timeout', DURATION, 15 * MINUTE_MS, 'longest message timeout a client may ask for'),
   maxMsgSize: option('max-msg-size', INTEGER, MIB, 'largest message in bytes'),
   maxBodySize: option('max-body-size', INTEGER, 5 * MIB, 'largest body of a command in bytes'),
-  maxReqTimeoutMs: option('max-req-timeout', DURATION, 60 * MINUTE_MS, 'longest time a message may be deferred'),
+  maxReqTimeoutMs: option('max-req-timeout', DURATION, 60 * MINUTE_MS, 'longest time a message may be requeued with'),
+  maxDeferTimeoutMs: option(
+    'max-defer-timeout', DURATION, 0, 'longest delay of a published message, 0 = --max-req-timeout', { range: NOT_NEGATIVE },
+  ),
   requeueOnDisconnect: option(
     'requeue-on-disconnect', BOOLEAN, false,
     "return a client's messages in flight at once when it disconnects, instead of after their timeout",

@@ -51,6 +51,11 @@ export function topicOptionsOf(options: TopicOptions & Pick<Options, 'topicRules
   return Object.assign(own, ...matching.toReversed().map(({ values }) => values));
 }
 
+/** The longest delay a message may be published with, in milliseconds. */
+export function deferMsMax(options: Pick<Options, 'maxDeferTimeoutMs' | 'maxReqTimeoutMs'>): number {
+  return options.maxDeferTimeoutMs > 0 ? options.maxDeferTimeoutMs : options.maxReqTimeoutMs;
+}
+
 /** Whether the config file and /config know the key. */
 export function isConfigKey(key: string): boolean {
   return FIELDS_BY_KEY.has(key);

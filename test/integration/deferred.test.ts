@@ -1,6 +1,6 @@
 // Deferred publishes and requeues with a delay: never early, hardly late, also on channels that were just created.
 
-import { describe, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 
 import { isStock, sharedDaemon } from '../support/daemon.js';
 import { eventually } from '../support/eventually.js';
@@ -192,5 +192,29 @@ describe.concurrent('many deferred messages', () => {
       expect(message.atMs).toBeGreaterThanOrEqual((dueAtMs ?? Infinity) - 3);
     }
     expect(due.size).toBe(0);
+  });
+});
+
+describe.skipIf(isStock)('--max-defer-timeout', () => {
+  const own = sharedDaemon({ flags: ['--max-defer-timeout=2h', '--max-req-timeout=1s'] });
+
+  it('bounds DPUB', async () => {
+    using client = await own().connect();
+    client.command('DPUB bounded 7200000', 'x');
+    await client.expectOk();
+    client.command('DPUB bounded 7200001', 'x');
+    expect(await client.nextError()).toBe('E_INVALID DPUB timeout 7200001 out of range 0-7200000');
+  });
+
+  it('bounds /pub?defer=', async () => {
+    await own().command('/pub?topic=bounded&defer=7200000', 'x');
+    expect((await own().post('/pub?topic=bounded&defer=7200001', 'x')).status).toBe(400);
+  });
+
+  it('leaves REQ to --max-req-timeout', async () => {
+    await own().command('/pub?topic=requeued', 'x');
+    using client = await own().subscriber('requeued', 'c', 1);
+    client.requeue(await client.nextMessage(), 3_600_000);
+    expect(await client.nextMessage(5000)).toMatchObject({ attempts: 2 });
   });
 });

@@ -37,7 +37,9 @@ const STOCK: readonly (readonly [flag: string, word: Word, shown: string])[] = [
   ['enable-experiment', 'value', ''],
 ];
 /** What stock nsqd does not have. */
-const OWN = ['durability', 'requeue-on-disconnect', 'max-attempts', 'dead-letter-topic-suffix'];
+const OWN = [
+  'dead-letter-topic-suffix', 'durability', 'max-attempts', 'max-defer-timeout', 'min-free-disk-bytes', 'requeue-on-disconnect',
+];
 
 describe('the usage text', () => {
   let shown = new Map<string, { word: string; shown: string }>();

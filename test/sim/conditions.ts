@@ -24,6 +24,7 @@ export function drawConditions(prng: Prng): Conditions {
       maxBytesPerFile: prng.pick([100, 400, 3000, 60_000, 1_000_000]),
       maxChannelConsumers: 0,
       maxMsgTimeoutMs: 9000,
+      minFreeDiskBytes: prng.pick([0, 0, 1000]),
       memQueueSize: prng.pick([0, 1, 5, 30, 10_000]),
       nodeId: prng.integer(0, 1023),
       requeueOnDisconnect: prng.next() < 0.5,

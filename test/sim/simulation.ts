@@ -136,6 +136,7 @@ class Simulation {
       { weight: crashes * 2, run: () => this.#crashLater() },
       { weight: failures * 2, run: () => this.#failOnce() },
       { weight: failures, run: () => this.#failForAWhile() },
+      { weight: this.#conditions.options.minFreeDiskBytes > 0 ? 2 : 0, run: () => this.#changeSpace() },
       { weight: power * 0.7, run: () => this.#powerFailure() },
       { weight: this.#conditions.options.durability === 'fsync' ? 6 : 0, run: () => this.#fileSystem.completeSyncs() },
     ];
@@ -493,6 +494,11 @@ class Simulation {
       of.includes(operation) && prng.next() < share ? { code: 'ENOSPC', written: prng.next() } : null;
   }
 
+  #changeSpace(): void {
+    this.#fileSystem.spareBytes = this.#prng.pick([0, 1300, Infinity]);
+    this.#trace(`${this.#fileSystem.spareBytes} bytes are free`);
+  }
+
   #crash(): void {
     this.#trace('crash');
     this.#fileSystem.die();
@@ -638,6 +644,7 @@ class Simulation {
   /** Everything owed is delivered once disks and clocks work; then nothing is left. */
   async #drain(): Promise<void> {
     this.#trace('drain');
+    this.#fileSystem.spareBytes = Infinity;
     this.#fileSystem.failures = null;
     this.#fileSystem.crashAt = 0;
     if (this.#prng.next() < 0.5) this.#fileSystem.die();

@@ -18,6 +18,7 @@ const START_MS = 15_000;
 const STOP_MS = 10_000;
 /** What plain HTTP answers where TLS is required. */
 const TLS_REQUIRED = 403;
+const UNHEALTHY = 500;
 
 const ROOT = new URL('../..', import.meta.url).pathname;
 
@@ -291,7 +292,8 @@ export class Daemon {
 
   async #answersPing(): Promise<boolean> {
     try {
-      return [200, TLS_REQUIRED].includes((await this.get('/ping')).status);
+      // A daemon that starts unhealthy is as ready as it will be.
+      return [200, UNHEALTHY, TLS_REQUIRED].includes((await this.get('/ping')).status);
     } catch {
       return false; // Refused: not listening yet.
     }

@@ -32,7 +32,8 @@ export type Operation =
   | 'link'
   | 'remove'
   | 'list'
-  | 'mkdir';
+  | 'mkdir'
+  | 'statfs';
 
 export interface Failure {
   readonly code: 'ENOSPC' | 'EIO' | 'ESHORT' | 'EMFILE';
@@ -198,6 +199,8 @@ export class SimFileSystem implements FileSystem {
   /** Calls so far; a replaced file counts each of its steps. */
   operations = 0;
   isDead = false;
+  /** What the disk says is free. */
+  spareBytes = Infinity;
   /** The process dies at this call; 0 for never. */
   crashAt = 0;
   failures: FailurePlan | null = null;
@@ -374,6 +377,11 @@ export class SimFileSystem implements FileSystem {
 
   makeDirectory(path: string): void {
     this.#step('mkdir', path);
+  }
+
+  freeBytes(directory: string): number {
+    this.#step('statfs', directory);
+    return this.spareBytes;
   }
 
   // --- failures ----------------------------------------------------------------------------------------------------

@@ -9,6 +9,8 @@ import type { Clock } from '../../lib/time/clock.js';
 import { ChunkPool } from '../storage/chunk.js';
 import type { Chunk } from '../storage/chunk.js';
 import type { DataDirectory } from '../storage/data-directory.js';
+import { FreeSpace } from '../storage/free-space.js';
+import type { StorageError } from '../storage/file-system.js';
 import { MessageLog } from '../storage/message-log.js';
 import { formatMetadata, parseMetadata } from '../storage/metadata-file.js';
 import type { TopicMetadata } from '../storage/metadata-file.js';
@@ -49,6 +51,7 @@ export class Broker {
   readonly #metadataAlarm: Alarm;
   #metadataIsStale = false;
   #healthError: string | null = null;
+  readonly #freeSpace: FreeSpace;
   #isExiting = false;
 
   constructor(parts: BrokerParts) {
@@ -60,11 +63,15 @@ export class Broker {
       isSynced: options.durability === 'fsync',
       commitMetadata: () => this.#commitMetadata(),
     });
+    this.#freeSpace = new FreeSpace(
+      directory.fileSystem, directory.path, options.minFreeDiskBytes, clock, (shortage) => this.#spaceChanged(shortage),
+    );
     this.#context = {
       options, logger, clock, directory,
       alarmClock: this.alarmClock,
       turn: this.turn,
       pool: new ChunkPool(MEMORY_BUDGET_BYTES),
+      freeSpace: this.#freeSpace,
       topology: topologyOf(options),
       newLatencyRecorder: parts.newLatencyRecorder ?? null,
       readRecord: (chunk: Chunk, position: number) => (chunk.owner as MessageLog).recordAt(chunk, position),
@@ -89,9 +96,15 @@ export class Broker {
     return this.#isExiting;
   }
 
-  /** The reason of the last failed disk operation, until one succeeds; null when healthy. */
+  /** Why messages are refused, or the last disk operation that failed, until one succeeds; null when healthy. */
   healthError(): string | null {
-    return this.#healthError;
+    return this.#freeSpace.shortage()?.message ?? this.#healthError;
+  }
+
+  #spaceChanged(shortage: StorageError | null): void {
+    const { logger } = this.#parts;
+    if (shortage === null) logger.info('DISK: there is room again, messages are taken');
+    else logger.error(`DISK: messages are refused - ${shortage.message}`);
   }
 
   // --- topics --------------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import type { Clock } from '../../lib/time/clock.js';
 import type { Options } from '../options.js';
 import type { Chunk, ChunkPool } from '../storage/chunk.js';
 import type { DataDirectory } from '../storage/data-directory.js';
+import type { FreeSpace } from '../storage/free-space.js';
 import type { Announcer } from './announcer.js';
 import type { Topology } from './topology.js';
 import type { Turn, TurnTopic } from './turn.js';
@@ -13,7 +14,7 @@ import type { Turn, TurnTopic } from './turn.js';
 /** The options topics and channels read. */
 export type BrokerOptions = Pick<
   Options,
-  | 'durability' | 'maxBytesPerFile' | 'maxChannelConsumers' | 'maxMsgTimeoutMs' | 'memQueueSize' | 'nodeId'
+  | 'durability' | 'maxBytesPerFile' | 'maxChannelConsumers' | 'maxMsgTimeoutMs' | 'memQueueSize' | 'minFreeDiskBytes' | 'nodeId'
   | 'requeueOnDisconnect' | 'syncEvery' | 'syncTimeoutMs' | 'enableExperiment' | 'topologyRegion' | 'topologyZone'
   | 'maxAttempts' | 'deadLetterTopicSuffix' | 'topicRules'
 >;
@@ -37,6 +38,7 @@ export interface BrokerContext {
   readonly turn: Turn;
   readonly directory: DataDirectory;
   readonly pool: ChunkPool;
+  readonly freeSpace: FreeSpace;
   /** Null while consumers are not told apart by where they are. */
   readonly topology: Topology | null;
   /** Null while latencies are not measured. */

@@ -214,14 +214,18 @@ export class Topic implements TurnTopic, ChannelTopic, DeadLetterTopic {
     this.#turnMessages = 0;
     this.#turnBytes = 0;
     const isWriting = this.log.hasUncommitted;
+    const isRefusable = isWriting && this.log.policy !== 'never';
+    const refusal = isRefusable ? this.#context.freeSpace.refusalOf(bytes + messages * RECORD_OVERHEAD_BYTES) : null;
     try {
-      this.log.commit();
+      this.log.commit(refusal);
     } catch (error) {
       this.messageCount -= messages;
       this.messageBytes -= bytes;
       this.#changes = this.#changes.filter((change) => !('deferred' in change));
       this.#deferred = this.#deferred.filter(({ index }) => index < this.log.tailIndex);
-      this.#context.reportStorageFailure(`TOPIC(${this.name}) ERROR: failed to write message to backend`, error);
+      if (refusal === null) {
+        this.#context.reportStorageFailure(`TOPIC(${this.name}) ERROR: failed to write message to backend`, error);
+      }
       throw error;
     }
     if (isWriting && this.log.policy === 'through') this.#context.reportStorageSuccess();

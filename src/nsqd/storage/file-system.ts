@@ -52,4 +52,6 @@ export interface FileSystem {
   /** Names, not paths, in no order. */
   list(directory: string): string[];
   makeDirectory(path: string): void;
+  /** Bytes that this process may still use on the file system of an existing directory. */
+  freeBytes(directory: string): number;
 }

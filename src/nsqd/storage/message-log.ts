@@ -149,11 +149,13 @@ export class MessageLog implements ChunkOwner {
 
   /**
    * Ends a turn: what was appended is written as the policy says and becomes visible to readers. On failure everything
-   * since the last commit is taken back, in memory and in the file, and the StorageError is thrown.
+   * since the last commit is taken back, in memory and in the file, and the StorageError is thrown. With a `refusal` that
+   * happens before anything is written.
    */
-  commit(): void {
+  commit(refusal: StorageError | null = null): void {
     if (!this.#hasUncommitted) return;
     try {
+      if (refusal !== null) throw refusal;
       if (this.policy === 'through' || (this.policy === 'back' && this.#isBeyondMemory())) this.writeOut();
     } catch (error) {
       this.#takeBack();

@@ -164,6 +164,11 @@ export class NodeFileSystem implements FileSystem {
     attempt('mkdir', path, () => fs.mkdirSync(path, { recursive: true }));
   }
 
+  freeBytes(directory: string): number {
+    const { bavail, bsize } = attempt('statfs', directory, () => fs.statfsSync(directory));
+    return bavail * bsize;
+  }
+
   #unlessMissing<T>(operation: string, path: string, action: () => T): T | null {
     try {
       return action();

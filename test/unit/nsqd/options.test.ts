@@ -76,6 +76,8 @@ const STOCK: readonly [flag: string, key: string, field: OptionField, word: stri
 /** Options that stock nsqd does not have. */
 const OWN: readonly [flag: string, key: string, field: OptionField, word: string, shown: unknown][] = [
   ['durability', 'durability', 'durability', 'string', 'disk'],
+  ['max-defer-timeout', 'max_defer_timeout', 'maxDeferTimeoutMs', 'duration', 0],
+  ['min-free-disk-bytes', 'min_free_disk_bytes', 'minFreeDiskBytes', 'int', 0],
   ['requeue-on-disconnect', 'requeue_on_disconnect', 'requeueOnDisconnect', '', false],
   ['max-attempts', 'max_attempts', 'maxAttempts', 'int', 0],
   ['dead-letter-topic-suffix', 'dead_letter_topic_suffix', 'deadLetterTopicSuffix', 'string', '.dead'],

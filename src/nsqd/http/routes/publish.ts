@@ -7,6 +7,7 @@ import type { Query } from '../../../lib/http/query.js';
 import { parseDecimalInteger } from '../../../lib/options/go-integer.js';
 import { PublishError } from '../../broker/publish-error.js';
 import type { Topic } from '../../broker/topic.js';
+import { deferMsMax } from '../../options.js';
 import { createdTopic, readQuery, validTopicArgument } from '../arguments.js';
 import type { HttpContext } from '../context.js';
 import { type EndpointRoute, unlogged } from '../endpoint.js';
@@ -35,7 +36,7 @@ function publishBody(context: HttpContext, exchange: Exchange, bytes: Buffer, en
   if (query === null) return;
   const topic = publishTopic(context, exchange, query);
   if (topic === null) return;
-  const deferMs = deferArgument(query, context.options.maxReqTimeoutMs);
+  const deferMs = deferArgument(query, deferMsMax(context.options));
   if (deferMs === null) return sendError(exchange, INVALID_DEFER);
   answerWhenKept(exchange, topic, () => topic.publish(bytes, deferMs));
 }
@@ -93,8 +94,11 @@ function answerWhenKept(exchange: Exchange, topic: Topic, publish: () => void): 
   exchange.when(topic.committed(), () => sendOk(exchange), (error) => refusePublish(exchange, error));
 }
 
-/** A topic that is closing and a failed write look the same to clients (http-api 5.3 step 11). */
+/**
+ * DEVIATION(reason-of-refusal): in stock nsqd a topic that is closing and a failed write look the same to clients
+ * (http-api 5.3 step 11).
+ */
 function refusePublish(exchange: Exchange, error: unknown): void {
   if (!(error instanceof PublishError)) throw error;
-  sendError(exchange, EXITING);
+  sendError(exchange, error.cause === undefined ? EXITING : { ...EXITING, code: error.message });
 }

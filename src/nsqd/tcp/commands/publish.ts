@@ -7,6 +7,7 @@ import { quoteBytesLikeGo } from '../../../lib/text/go-quote.js';
 import { isValidName } from '../../../lib/protocol/names.js';
 import { PublishError } from '../../broker/publish-error.js';
 import type { Topic } from '../../broker/topic.js';
+import { deferMsMax } from '../../options.js';
 import { readInt32 } from '../../storage/record.js';
 import { NEED_MORE, SIZE_BYTES, SizedBodyReader } from '../body-reader.js';
 import type { BodyReader } from '../body-reader.js';
@@ -39,10 +40,10 @@ export function dpub(client: CommandClient, params: readonly string[]): BodyRead
   const text = params[1]!;
   const milliseconds = parseUint64(text);
   if (milliseconds === null) throw invalid(`DPUB could not parse timeout ${text}`);
-  const { maxReqTimeoutMs } = client.options;
+  const delayMsMax = deferMsMax(client.options);
   const delayMs = Number(millisecondsToNanoseconds(milliseconds)) / NANOSECONDS_PER_MS;
-  if (delayMs < 0 || delayMs > maxReqTimeoutMs) {
-    throw invalid(`DPUB timeout ${milliseconds} out of range 0-${Math.trunc(maxReqTimeoutMs)}`);
+  if (delayMs < 0 || delayMs > delayMsMax) {
+    throw invalid(`DPUB timeout ${milliseconds} out of range 0-${Math.trunc(delayMsMax)}`);
   }
   return oneMessage(client, 'DPUB', name, delayMs);
 }

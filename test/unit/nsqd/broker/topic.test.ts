@@ -68,6 +68,26 @@ describe('a topic', () => {
     expect(scene.broker.healthError()).toBeNull();
   });
 
+  it('refuses what would leave less space than asked for, and takes it once there is room', async () => {
+    const scene = new Scene({ options: { minFreeDiskBytes: 100 } });
+    scene.publish([A]);
+    scene.fileSystem.spareBytes = 99;
+    scene.advance(100);
+    scene.gather([B]);
+    const refused = topicOf(scene).committed();
+    scene.endTurn();
+    await expect(refused).rejects.toThrow('99 bytes are free');
+    expect([topicOf(scene).messageCount, topicOf(scene).depth()]).toEqual([1, 1]);
+    expect(scene.broker.healthError()).toContain('99 bytes are free');
+    scene.fileSystem.spareBytes = 1000;
+    scene.advance(100);
+    expect(scene.broker.healthError()).toBeNull();
+    scene.publish([C]);
+    expect(scene.connect().taken()).toEqual([]);
+    scene.endTurn();
+    expect(scene.numbers()).toEqual({ depth: 0, inFlight: 2, deferred: 0 });
+  });
+
   it('refuses publishes once it is deleted', () => {
     const scene = new Scene();
     const topic = topicOf(scene);
