@@ -126,7 +126,7 @@ describe('the command line', () => {
       ['--log-level=Warning'],
       "invalid value \"Warning\" for flag -log-level: invalid log level 'Warning' (debug, info, warn, error, fatal)",
     ],
-    [['--max-defer-time=1h'], 'flag provided but not defined: -max-defer-timeout'],
+    [['--max-defer-time=1h'], 'flag provided but not defined: -max-defer-time'],
     [['--durability=ram'], 'invalid value "ram" for flag -durability: must be memory, disk or fsync'],
   ])('exits with 2 and the usage text for %j', (argv, message) => {
     const result = resolve(argv);

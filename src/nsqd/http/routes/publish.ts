@@ -48,7 +48,7 @@ function publishMany(context: HttpContext, exchange: Exchange): void {
   if (query === null) return;
   const topic = publishTopic(context, exchange, query);
   if (topic === null) return;
-  const deferMs = deferArgument(query, context.options.maxReqTimeoutMs);
+  const deferMs = deferArgument(query, deferMsMax(context.options));
   if (deferMs === null) return sendError(exchange, INVALID_DEFER);
   const isBinary = binaryArgument(context, query);
   exchange.collectBody(maxBodySize, (bytes, end) => {
