@@ -6,7 +6,7 @@ import type { Exit } from './command-line.js';
 import { newLogger, Nsqd, StartError } from './nsqd.js';
 
 /** Go's runtime ignores these; Node would die of them, or open its inspector. */
-const IGNORED_SIGNALS = ['SIGUSR1', 'SIGUSR2', 'SIGALRM', 'SIGPIPE', 'SIGXCPU'] as const;
+const IGNORED_SIGNALS = ['SIGUSR1', 'SIGUSR2', 'SIGALRM', 'SIGPIPE', 'SIGXCPU', 'SIGXFSZ'] as const;
 const STOP_SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 const EXIT_INTERRUPTED = 130;
 

@@ -191,9 +191,13 @@ export class Daemon {
     return this.#earlierOutput + this.#process.output;
   }
 
+  get processId(): number {
+    return this.#process.child.pid ?? 0;
+  }
+
   /** Memory held by the process, in bytes. */
   residentBytes(): number {
-    const status = readFileSync(`/proc/${this.#process.child.pid ?? 0}/status`, 'utf8');
+    const status = readFileSync(`/proc/${this.processId}/status`, 'utf8');
     const kibibytes = /VmRSS:\s+(\d+) kB/.exec(status)?.[1];
     if (kibibytes === undefined) throw new Error('the process status has no VmRSS');
     return Number(kibibytes) * 1024;

@@ -1,7 +1,7 @@
 // A daemon under attack, and what must hold whatever it is sent: it lives, answers, logs no exception, and gives back the
 // memory and the descriptors it took.
 
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { readdirSync, readlinkSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { expect } from 'vitest';
 
@@ -79,22 +79,9 @@ async function settled<T>(look: () => T): Promise<T> {
   return last;
 }
 
-function processOf(daemon: Daemon): string {
-  const found = readdirSync('/proc').find((name) => {
-    if (!/^\d+$/.test(name)) return false;
-    try {
-      return readFileSync(`/proc/${name}/cmdline`, 'latin1').split('\0').includes(`--data-path=${daemon.dataPath}`);
-    } catch {
-      return false; // It has ended meanwhile.
-    }
-  });
-  if (found === undefined) throw new Error('the daemon is not running');
-  return found;
-}
-
 /** How many open descriptors there are of each kind, files apart. */
 function descriptorsOf(daemon: Daemon): Record<string, number> {
-  const directory = `/proc/${processOf(daemon)}/fd`;
+  const directory = `/proc/${daemon.processId}/fd`;
   const counts: Record<string, number> = {};
   for (const name of readdirSync(directory)) {
     let kind: string;

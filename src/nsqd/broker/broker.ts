@@ -17,6 +17,7 @@ import type { TopicMetadata } from '../storage/metadata-file.js';
 import { NO_ANNOUNCER } from './announcer.js';
 import type { Announcer } from './announcer.js';
 import type { BrokerContext, BrokerOptions, LatencyRecorder } from './context.js';
+import { DiskHealth } from './disk-health.js';
 import { exportTopic } from './export.js';
 import { PublishError } from './publish-error.js';
 import { Topic } from './topic.js';
@@ -50,8 +51,8 @@ export class Broker {
   readonly #topics = new Map<string, Topic>();
   readonly #metadataAlarm: Alarm;
   #metadataIsStale = false;
-  #healthError: string | null = null;
   readonly #freeSpace: FreeSpace;
+  readonly #health: DiskHealth;
   #isExiting = false;
 
   constructor(parts: BrokerParts) {
@@ -66,6 +67,11 @@ export class Broker {
     this.#freeSpace = new FreeSpace(
       directory.fileSystem, directory.path, options.minFreeDiskBytes, clock, (shortage) => this.#spaceChanged(shortage),
     );
+    this.#health = new DiskHealth({
+      clock, alarmClock: this.alarmClock,
+      probe: () => directory.probe(options.durability === 'fsync'),
+      onRecovered: () => logger.info(`NSQ: ${directory.path} takes writes again`),
+    });
     this.#context = {
       options, logger, clock, directory,
       alarmClock: this.alarmClock,
@@ -77,9 +83,7 @@ export class Broker {
       readRecord: (chunk: Chunk, position: number) => (chunk.owner as MessageLog).recordAt(chunk, position),
       reportStorageFailure: (what, error) => this.#reportFailure(what, error),
       // DEVIATION(health-of-disk): in stock nsqd an overflow of something ephemeral counts as success, too.
-      reportStorageSuccess: () => {
-        this.#healthError = null;
-      },
+      reportStorageSuccess: () => this.#health.succeeded(),
       metadataChanged: () => this.#metadataChanged(),
       announcer: () => this.announcer,
       deadLetterTopic: (name) => this.#deadLetterTopic(name),
@@ -98,13 +102,14 @@ export class Broker {
 
   /** Why messages are refused, or the last disk operation that failed, until one succeeds; null when healthy. */
   healthError(): string | null {
-    return this.#freeSpace.shortage()?.message ?? this.#healthError;
+    return this.#freeSpace.shortage()?.message ?? this.#health.error;
   }
 
   #spaceChanged(shortage: StorageError | null): void {
     const { logger } = this.#parts;
     if (shortage === null) logger.info('DISK: there is room again, messages are taken');
     else logger.error(`DISK: messages are refused - ${shortage.message}`);
+    return this.#health.error;
   }
 
   // --- topics --------------------------------------------------------------------------------------------------------
@@ -187,7 +192,7 @@ export class Broker {
 
   #reportFailure(what: string, error: unknown): void {
     const reason = (error as Error).message;
-    this.#healthError = reason;
+    this.#health.failed(reason);
     this.#parts.logger.error(`${what} - ${reason}`);
   }
 

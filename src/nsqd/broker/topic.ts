@@ -237,7 +237,10 @@ export class Topic implements TurnTopic, ChannelTopic, DeadLetterTopic {
   }
 
   sync(done: (error: StorageError | null) => void): void {
-    this.log.sync(done);
+    this.log.sync((error) => {
+      if (error !== null) this.#context.reportStorageFailure(`TOPIC(${this.name}): failed to sync`, error);
+      done(error);
+    });
   }
 
   #isRunning(): boolean {

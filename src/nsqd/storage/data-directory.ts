@@ -13,6 +13,8 @@ const META_FILE = /^(.+)\.diskqueue\.meta\.dat$/;
 const STATE_FILE = /^(.+)\.nsqd-ts\.state$/;
 const TEMPORARY_FILE = /^(?:nsqd\.dat|.+\.diskqueue\.meta\.dat|.+\.nsqd-ts\.state)\.\d+\.tmp$/;
 
+const PROBE_BYTES = 1024 * 1024;
+
 export class DataDirectory {
   /** Names this run of the daemon in files that only it can vouch for. */
   readonly run = randomBytes(6).toString('hex');
@@ -90,6 +92,22 @@ export class DataDirectory {
       if (!(error instanceof StorageError)) throw error;
       this.#leftovers.add(path);
       return false;
+    }
+  }
+
+  /**
+   * Whether there is room for a piece as large as the ones that are written at once: writes one, and removes it. Throws
+   * StorageError.
+   */
+  probe(isDurable: boolean): void {
+    const path = `${this.metadataPath()}.0.tmp`; // A name that the next start cleans up.
+    const fd = this.fileSystem.openForWriting(path);
+    try {
+      this.fileSystem.write(fd, path, Buffer.alloc(PROBE_BYTES), 0, PROBE_BYTES, 0);
+      if (isDurable) this.fileSystem.syncDataNow(fd, path);
+    } finally {
+      this.fileSystem.close(fd);
+      this.discard(path);
     }
   }
 

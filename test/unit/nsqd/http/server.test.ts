@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
+import { PublishError } from '../../../../src/nsqd/broker/publish-error.js';
 import { eventually } from '../../../support/eventually.js';
 import { exiting, FakeDaemon, type FakeDaemonSettings } from './fake-daemon.js';
 import { exchange, RawHttp } from './raw-http.js';
@@ -224,6 +225,14 @@ describe('a publish', () => {
       daemon.broker.getTopic('a').refusal = exiting();
       client.send(post(path, 1) + 'x');
       expect(await answer(client)).toEqual([503, 'EXITING', false]);
+    });
+  });
+
+  it.each(['/pub?topic=a', '/mpub?topic=a'])('that could not be written tells why (%s)', async (path) => {
+    await withClient(async (client, daemon) => {
+      daemon.broker.getTopic('a').commit = () => Promise.reject(new PublishError('write t: disk full', new Error()));
+      client.send(post(path, 1) + 'x');
+      expect(await answer(client)).toEqual([503, 'write t: disk full', false]);
     });
   });
 
