@@ -109,7 +109,6 @@ export class Broker {
     const { logger } = this.#parts;
     if (shortage === null) logger.info('DISK: there is room again, messages are taken');
     else logger.error(`DISK: messages are refused - ${shortage.message}`);
-    return this.#health.error;
   }
 
   // --- topics --------------------------------------------------------------------------------------------------------
