@@ -1,17 +1,11 @@
 // TLS as the options ask for it: the identity that the TCP and HTTPS listeners share, and the complaints of nsqd where the
 // files do not make one (options.md 5.7, and 7.2 rows 7 and 9).
 
-import type { SecureVersion } from 'node:tls';
 import type { Logger } from '../lib/log/logger.js';
 import { TlsIdentity } from '../lib/net/tls-identity.js';
 import type { ClientCertificates } from '../lib/net/tls-identity.js';
-import { loadAuthorities } from '../lib/net/tls-material.js';
-import type { TlsVersion } from '../lib/options/tls-types.js';
+import { loadAuthorities, SECURE_VERSIONS } from '../lib/net/tls-material.js';
 import type { Options } from './options.js';
-
-const VERSIONS: Readonly<Record<TlsVersion, SecureVersion>> = {
-  0x301: 'TLSv1', 0x302: 'TLSv1.1', 0x303: 'TLSv1.2', 0x304: 'TLSv1.3',
-};
 
 /** Null without certificate and key. Throws Error with nsqd's text. */
 export function serverTlsOf(options: Options, logger: Logger): TlsIdentity | null {
@@ -21,7 +15,7 @@ export function serverTlsOf(options: Options, logger: Logger): TlsIdentity | nul
     return null;
   }
   const files = { certPath: tlsCert, keyPath: tlsKey, authoritiesPath: tlsRootCaFile };
-  const minVersion = VERSIONS[options.tlsMinVersion];
+  const minVersion = SECURE_VERSIONS[options.tlsMinVersion];
   const clientCertificates = clientCertificatesOf(options.tlsClientAuthPolicy);
   return explained('TLS config', () => new TlsIdentity(files, { minVersion, clientCertificates }, logger));
 }

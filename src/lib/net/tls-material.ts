@@ -4,7 +4,14 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
+import type { SecureVersion } from 'node:tls';
 import { getSystemErrorMap } from 'node:util';
+import type { TlsVersion } from '../options/tls-types.js';
+
+/** What node:tls calls the versions. */
+export const SECURE_VERSIONS: Readonly<Record<TlsVersion, SecureVersion>> = {
+  0x301: 'TLSv1', 0x302: 'TLSv1.1', 0x303: 'TLSv1.2', 0x304: 'TLSv1.3',
+};
 
 /** The files do not make a TLS server; the message is Go's. */
 export class TlsMaterialError extends Error {

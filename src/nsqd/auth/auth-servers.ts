@@ -1,9 +1,7 @@
 // The auth servers of --auth-http-address (tcp-protocol 10.2): how they are asked, and in which order until one of them
 // answers. Knows no client; keeps nothing but its settings.
 
-import type { SecureVersion } from 'node:tls';
-import { loadAuthorities } from '../../lib/net/tls-material.js';
-import type { TlsVersion } from '../../lib/options/tls-types.js';
+import { loadAuthorities, SECURE_VERSIONS } from '../../lib/net/tls-material.js';
 import { goJsonText, GoJsonObject } from '../../lib/protocol/go-json.js';
 import type { Clock } from '../../lib/time/clock.js';
 import type { Options } from '../options.js';
@@ -33,9 +31,6 @@ export interface AuthServersSettings {
 const STATUS_OK = 200;
 const STATUS_FORBIDDEN = 403;
 const PORT_MAX = 65_535;
-const SECURE_VERSIONS: Readonly<Record<TlsVersion, SecureVersion>> = {
-  0x301: 'TLSv1', 0x302: 'TLSv1.1', 0x303: 'TLSv1.2', 0x304: 'TLSv1.3',
-};
 
 export class AuthServers {
   readonly clock: Clock;
