@@ -15,6 +15,8 @@ const GRANTED = '{"identity":"me","identity_url":"http://id.test/me","permission
 const TTL_MS = 1000;
 /** Beyond the shortest ttl there is. */
 const EXPIRY_MS = TTL_MS + 200;
+/** After which a client that says nothing is given up. */
+const HANDSHAKE_MS = 5000;
 const BIG_BYTES = 1024 * 1024;
 
 /** For commands that must not get as far as an auth server: there is none. */
@@ -275,6 +277,37 @@ describe('while an auth server thinks', () => {
     expect([await client.nextResponse(), await client.nextResponse()]).toEqual([GRANTED, 'OK']);
     await client.closed();
     expect((await daemon.topic('t')).message_count).toBe(1);
+  });
+
+  it.each(['snappy', 'deflate'] as const)('so is an upgrade to %s, which the connection does not survive', async (compression) => {
+    const { answer, release } = held();
+    using server = await AuthServer.start([answer]);
+    await using daemon = await startDaemon(server);
+    using client = await daemon.connect();
+    client.command('AUTH', SECRET);
+    client.command('IDENTIFY', JSON.stringify({ feature_negotiation: true, [compression]: true }));
+    client.halfClose();
+    await server.asked(1);
+    release(ALL_ALLOWED);
+    expect([await client.nextResponse(), await client.nextResponse()]).toEqual([GRANTED, expect.stringMatching(/^\{/)]);
+    client.startCompression(compression);
+    await client.expectOk();
+    await client.closed();
+  });
+
+  it('a handshake with a client that has ended its side fails at once', async () => {
+    const { answer, release } = held();
+    using server = await AuthServer.start([answer]);
+    await using daemon = await startDaemon(server, ...TLS_FLAGS);
+    using client = await daemon.connect();
+    client.command('AUTH', SECRET);
+    client.command('IDENTIFY', JSON.stringify({ feature_negotiation: true, tls_v1: true }));
+    client.halfClose();
+    await server.asked(1);
+    release(ALL_ALLOWED);
+    expect([await client.nextResponse(), await client.nextResponse()]).toEqual([GRANTED, expect.stringMatching(/^\{/)]);
+    expect(await client.nextError(HANDSHAKE_MS / 2)).toBe('E_IDENTIFY_FAILED IDENTIFY failed EOF');
+    await client.closed();
   });
 
   it('heartbeats and messages go on', async () => {

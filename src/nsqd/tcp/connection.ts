@@ -80,7 +80,7 @@ export class Connection implements CommandClient, TurnOutput, CommitWaiter, Laye
   readonly #reader = new CommandReader(this);
   #hasSpoken = false;
   #isInputPaused = false;
-  /** The client has ended its side while a command was under way. */
+  /** The client has ended its side while a command was under way, or before the layers it asked for were there. */
   #hasInputEnded = false;
   /** From the IDENTIFY that adds layers until they are there: nothing is read, and nothing else is sent. */
   #isUpgrading = false;
@@ -192,7 +192,10 @@ export class Connection implements CommandClient, TurnOutput, CommitWaiter, Laye
 
   /** The client will send no more: what arrived is answered, an unfinished command is not. */
   ended(damage: Error | null): void {
-    if (this.#isUpgrading) return; // The handshake fails, and says so.
+    if (this.#isUpgrading) {
+      if (this.#grants !== null) this.#hasInputEnded = true; // Otherwise the handshake fails, and says so.
+      return;
+    }
     if (!this.#reader.isOpen) {
       if (!this.#endsAfterFlush) this.#transport.end();
       return;
@@ -410,6 +413,7 @@ export class Connection implements CommandClient, TurnOutput, CommitWaiter, Laye
 
   #upgrade(grants: Grants): void {
     this.#grants = null;
+    if (this.#hasInputEnded && grants.tls) return this.upgradeFailed('EOF', true);
     this.#deadlines.armReadFor(TLS_HANDSHAKE_MS);
     this.#layers.add(grants, this);
   }
@@ -423,6 +427,7 @@ export class Connection implements CommandClient, TurnOutput, CommitWaiter, Laye
     this.#deadlines.armRead();
     if (!isTaken) this.#awaitDrain();
     transport.resume();
+    if (this.#hasInputEnded) this.ended(null);
   }
 
   upgradeFailed(reason: string, isAnswerable: boolean): void {
