@@ -50,10 +50,14 @@ if (stockProgram !== undefined && stockProgram.includes('/') && !existsSync(reso
   throw new Error(`NSQD_STOCK names a missing file: ${stockProgram}`);
 }
 
+/** A test that runs out of time never ends its daemon itself: what is left goes with the file, at the latest with the worker. */
 const liveProcesses = new Set<ChildProcess>();
-process.on('exit', () => {
+afterAll(killLiveProcesses);
+process.on('exit', killLiveProcesses);
+
+function killLiveProcesses(): void {
   for (const child of liveProcesses) child.kill('SIGKILL');
-});
+}
 
 export interface DaemonOptions {
   /** Flags beside the addresses and the data path. */
