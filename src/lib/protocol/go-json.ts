@@ -20,12 +20,12 @@ export class GoJsonObject {
     this.#members = value === null ? new Map() : membersOf(text);
   }
 
-  /** '' when absent. */
+  /** '' when absent. Half a surrogate pair becomes U+FFFD. */
   string(key: string): string {
     const value = this.#value(key);
     if (value === undefined) return '';
     if (typeof value !== 'string') throw new JsonShapeError(`${key} is not a string`);
-    return value;
+    return /[\ud800-\udfff]/.test(value) ? Buffer.from(value, 'utf8').toString('utf8') : value;
   }
 
   /** False when absent. */
@@ -89,7 +89,7 @@ function membersOf(text: string): Map<string, string> {
     at = skipBlanks(text, at);
     if (text[at] === '}') return members;
     const keyEnd = valueEnd(text, at);
-    const key = (JSON.parse(text.slice(at, keyEnd)) as string).toLowerCase();
+    const key = folded(JSON.parse(text.slice(at, keyEnd)) as string);
     const start = skipBlanks(text, text.indexOf(':', keyEnd) + 1);
     const end = valueEnd(text, start);
     const value = text.slice(start, end);
@@ -97,6 +97,11 @@ function membersOf(text: string): Map<string, string> {
     at = skipBlanks(text, end);
     if (text[at] === ',') at += 1;
   }
+}
+
+/** Go takes the long s and the Kelvin sign for letters, too. */
+function folded(key: string): string {
+  return key.replaceAll('\u017f', 's').toLowerCase();
 }
 
 function skipBlanks(text: string, from: number): number {

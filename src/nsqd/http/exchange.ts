@@ -19,6 +19,9 @@ const LINGER_MS = 500;
 
 const CLOSE: FlatHeaders = ['Connection', 'close'];
 
+/** Where stock nsqd and node:http word a status differently. */
+const REASONS: ReadonlyMap<number, string> = new Map([[413, 'Request Entity Too Large']]);
+
 /** Answers a request whose handler threw. */
 export type PanicHandler = (exchange: Exchange, error: unknown) => void;
 
@@ -59,8 +62,9 @@ export class Exchange {
     return this.#response.closed;
   }
 
-  get httpVersionMajor(): number {
-    return this.#request.httpVersionMajor;
+  /** `1.0`, `1.1`, and whatever else a client may come up with. */
+  get httpVersion(): string {
+    return this.#request.httpVersion;
   }
 
   /** True once the request came in to its end. */
@@ -114,9 +118,18 @@ export class Exchange {
     else this.#sendBeforeBodyEnd(status, headers, content);
   }
 
+  /** Answers, in plain text and without any of the usual headers, what is no request; the connection ends (http-api 2.6). */
+  refuse(status: number, reason: string, text: string): void {
+    const response = this.#response;
+    response.sendDate = false;
+    response.removeHeader('Transfer-Encoding'); // The text ends with the connection.
+    response.writeHead(status, reason, ['Content-Type', 'text/plain; charset=utf-8', ...CLOSE]);
+    response.end(text);
+  }
+
   /** Answers with bytes whose number is not known. The source is destroyed if the client leaves. */
   stream(status: number, headers: FlatHeaders, source: Readable): void {
-    this.#response.writeHead(status, [...headers]);
+    this.#writeHead(status, [...headers]);
     pipeline(source, this.#response, () => {
       // An error has already broken the connection, which is all the client can be told.
     });
@@ -128,8 +141,19 @@ export class Exchange {
   }
 
   #write(status: number, headers: FlatHeaders, content: string | Buffer): void {
-    this.#response.writeHead(status, headers as string[]);
+    this.#writeHead(status, headers);
     this.#response.end(content);
+  }
+
+  /** HTTP/1.1 connections stay open without a word; node:http would say so each time. */
+  #writeHead(status: number, headers: FlatHeaders): void {
+    const response = this.#response;
+    const { httpVersionMinor, headers: asked } = this.#request;
+    const mayStay = response.shouldKeepAlive && httpVersionMinor === 1 && asked.expect === undefined;
+    if (mayStay) response.removeHeader('Connection');
+    const reason = REASONS.get(status);
+    if (reason === undefined) response.writeHead(status, headers as string[]);
+    else response.writeHead(status, reason, headers as string[]);
   }
 
   #sendBeforeBodyEnd(status: number, headers: FlatHeaders, content: string | Buffer): void {
@@ -150,7 +174,7 @@ export class Exchange {
   /** The whole answer goes out now, the connection ends when the client has stopped sending or had its time. */
   #sendAndLinger(status: number, headers: FlatHeaders, content: string | Buffer): void {
     const response = this.#response;
-    response.writeHead(status, [...headers, ...CLOSE]);
+    this.#writeHead(status, [...headers, ...CLOSE]);
     if (content.length > 0) response.write(content);
     else response.flushHeaders();
     const lingerTimer = setTimeout(() => response.end(), LINGER_MS);

@@ -83,16 +83,18 @@ function sendContent(exchange: Exchange, status: number, type: string, text: str
 }
 
 /** What the HTTP library of stock nsqd answers to a malformed request, closing the connection (http-api 2.6). */
-export function sendBadRequest(exchange: Exchange): void {
-  sendLibraryError(exchange, 400, '400 Bad Request');
+export function sendBadRequest(exchange: Exchange, detail = ''): void {
+  const reason = `Bad Request${detail}`;
+  exchange.refuse(400, reason, `400 ${reason}`);
 }
 
 export function sendUnsupportedVersion(exchange: Exchange): void {
-  sendLibraryError(exchange, 505, '505 HTTP Version Not Supported: unsupported protocol version');
+  const reason = 'HTTP Version Not Supported: unsupported protocol version';
+  exchange.refuse(505, reason, `505 ${reason}`);
 }
 
-function sendLibraryError(exchange: Exchange, status: number, text: string): void {
-  exchange.send(status, ['Content-Type', TEXT, 'Content-Length', String(text.length), 'Connection', 'close'], text);
+export function sendUnsupportedEncoding(exchange: Exchange): void {
+  exchange.refuse(501, 'Not Implemented', 'Unsupported transfer encoding');
 }
 
 /** Every request on a plain listener where TLS is required (http-api 9). */

@@ -2,7 +2,7 @@
 // request after the other on a connection, malformed requests (http-api 2.6), expectations, and the end of connections.
 // No time limits apply (http-api 1). HTTPS is the same class over another server.
 
-import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, type Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
 import { RequestBody } from '../../lib/http/request-body.js';
@@ -15,7 +15,7 @@ import type { HttpApi } from './api.js';
 import { HttpConnection } from './connection.js';
 import { Exchange } from './exchange.js';
 import { createHttpsServer } from './https-server.js';
-import { sendTlsRequired, sendUnsupportedVersion } from './response.js';
+import { sendBadRequest, sendTlsRequired, sendUnsupportedEncoding, sendUnsupportedVersion } from './response.js';
 
 /** Stock nsqd refuses larger header blocks. */
 const HEADER_BYTES_MAX = 1024 * 1024;
@@ -28,7 +28,11 @@ const SERVER_OPTIONS = {
   requestTimeout: 0,
   headersTimeout: 0,
   keepAliveTimeout: 0,
+  requireHostHeader: false, // Checked here, in stock nsqd's words.
 };
+
+/** What Go takes for the value of a Host header. */
+const HOST = /^[\w!$%&'()*+,\-.:;=[\]~]*$/;
 
 export interface HttpServerSettings {
   /** Null for plain HTTP. */
@@ -63,9 +67,11 @@ export class HttpServer {
     this.#server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
       this.#onRequest(request, response, true);
     });
-    this.#server.on('checkExpectation', (_: IncomingMessage, response: ServerResponse) => {
-      response.writeHead(417, ['Content-Length', '0', 'Connection', 'close']).end();
+    this.#server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
+      if (request.headers.expect === '') this.#onRequest(request, response, false);
+      else response.writeHead(417, ['Content-Length', '0', 'Connection', 'close']).end();
     });
+    this.#server.on('connect', (request: IncomingMessage, socket: Socket) => this.#onConnect(request, socket));
     this.#server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
       this.#connectionOf(socket).onMalformed(error);
     });
@@ -115,6 +121,17 @@ export class HttpServer {
     this.#connectionOf(request.socket).add(exchange);
   }
 
+  /** CONNECT is a method like any other that no path has; only node:http gives up the connection to it, body and all. */
+  #onConnect(request: IncomingMessage, socket: Socket): void {
+    const response = new ServerResponse(request);
+    response.shouldKeepAlive = false;
+    response.assignSocket(socket);
+    response.on('finish', () => socket.end());
+    delete request.headers['content-length'];
+    delete request.headers['transfer-encoding'];
+    this.#onRequest(request, response, false);
+  }
+
   #connectionOf(socket: Socket): HttpConnection {
     let connection = this.#connections.get(socket);
     if (connection === undefined) {
@@ -126,7 +143,10 @@ export class HttpServer {
 
   #handle(exchange: Exchange): void {
     const { httpsPortInstead } = this.#settings;
-    if (exchange.httpVersionMajor !== 1) sendUnsupportedVersion(exchange);
+    if (!exchange.httpVersion.startsWith('1.')) sendUnsupportedVersion(exchange);
+    else if (!isSupportedEncoding(exchange)) sendUnsupportedEncoding(exchange);
+    else if (!hasHost(exchange)) sendBadRequest(exchange, ': missing required Host header');
+    else if (!HOST.test(exchange.header('host') ?? '')) sendBadRequest(exchange, ': malformed Host header');
     else if (isServerOptions(exchange)) exchange.send(200, ['Content-Length', '0'], '');
     else if (httpsPortInstead !== null) sendTlsRequired(exchange, httpsPortInstead());
     else this.#api.handle(exchange);
@@ -139,6 +159,16 @@ function checkIsTcp(address: string): void {
   } catch (error) {
     throw new Error(`listen tcp: ${(error as Error).message}`, { cause: error });
   }
+}
+
+function hasHost(exchange: Exchange): boolean {
+  return exchange.httpVersion !== '1.1' || exchange.header('host') !== undefined;
+}
+
+/** Chunks are the only encoding there is; in HTTP/1.0 there is none. */
+function isSupportedEncoding(exchange: Exchange): boolean {
+  const encoding = exchange.header('transfer-encoding');
+  return encoding === undefined || encoding.toLowerCase() === 'chunked' || exchange.httpVersion === '1.0';
 }
 
 /** `OPTIONS *` asks about the server, not about a path. */

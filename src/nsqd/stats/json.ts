@@ -1,6 +1,7 @@
 // `/stats?format=json`: field names, their order and when they are left out (http-api 6.3 to 6.6). nsqadmin and
 // nsq_stat decode this with strict types: numbers are integers, and `e2e_processing_latency` is always an object.
 
+import { goJsonText } from '../../lib/protocol/go-json.js';
 import type { ClientDescription } from '../broker/subscriber.js';
 import { memoryFields } from './memory.js';
 import type { StatsReport } from './report.js';
@@ -12,7 +13,7 @@ const MS_PER_SECOND = 1000;
 
 export function statsJson(report: StatsReport): string {
   const { snapshot, memory } = report;
-  return JSON.stringify({
+  return goJsonText({
     version: report.version,
     health: report.health,
     start_time: Math.floor(report.startTimeMs / MS_PER_SECOND),

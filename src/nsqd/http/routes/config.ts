@@ -3,6 +3,7 @@
 
 import type { BodyEnd } from '../../../lib/http/request-body.js';
 import { lastSegment } from '../../../lib/http/router.js';
+import { goJsonText } from '../../../lib/protocol/go-json.js';
 import { isSettable, type Options, optionValueForConfigEndpoint, withConfigValue } from '../../options.js';
 import type { HttpContext } from '../context.js';
 import { type EndpointRoute, logged } from '../endpoint.js';
@@ -43,7 +44,7 @@ class RuntimeConfig {
     if (value === undefined) sendError(exchange, INVALID_OPTION);
     else if (this.#nullKeys.has(key)) sendJson(exchange, 'null');
     else if (typeof value === 'string') sendText(exchange, value);
-    else sendJson(exchange, JSON.stringify(value));
+    else sendJson(exchange, goJsonText(value));
   }
 
   /** DEVIATION(config-put-is-atomic): a refused value changes nothing, where stock nsqd may keep the first elements of a bad list. */

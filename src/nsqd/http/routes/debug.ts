@@ -28,9 +28,9 @@ export const debugRoutes: readonly EndpointRoute[] = [
   unlogged('POST', '/debug/pprof/symbol', symbol),
   unlogged('GET', '/debug/pprof/profile', cpuProfile),
   unlogged('GET', '/debug/pprof/heap', heap),
-  unlogged('GET', '/debug/pprof/goroutine', (_, exchange) => sendProfile(exchange, TEXT, activeResources())),
-  unlogged('GET', '/debug/pprof/block', diagnostic('V8 does not record blocking.\n')),
-  unlogged('GET', '/debug/pprof/threadcreate', diagnostic('V8 does not record the creation of threads.\n')),
+  unlogged('GET', '/debug/pprof/goroutine', diagnostic(activeResources)),
+  unlogged('GET', '/debug/pprof/block', diagnostic(() => 'V8 does not record blocking.\n')),
+  unlogged('GET', '/debug/pprof/threadcreate', diagnostic(() => 'V8 does not record the creation of threads.\n')),
   logged('PUT', '/debug/setblockrate', setBlockRate),
   logged('POST', '/debug/freememory', freeMemory),
 ];
@@ -40,8 +40,27 @@ function indexPage(): string {
   return `<html>\n<head>\n<title>/debug/pprof/</title>\n</head>\n<body>\n<ul>\n${links}</ul>\n</body>\n</html>\n`;
 }
 
-function diagnostic(text: string): Handler {
-  return (_, exchange) => sendProfile(exchange, TEXT, text);
+function diagnostic(text: () => string): Handler {
+  return (_, exchange) => {
+    if (debugArgument(exchange) !== null) sendProfile(exchange, TEXT, text());
+  };
+}
+
+/** The value of `debug`, 0 if there is none; null if the request was refused, as Go refuses it (http-api 5.8). */
+function debugArgument(exchange: Exchange): number | null {
+  const { values } = parseQuery(exchange.target.query);
+  const debug = parseDecimalInteger(values.get('debug') ?? '');
+  const level = debug.ok ? debug.value : 0;
+  const secondsText = values.get('seconds') ?? '';
+  if (secondsText === '') return level;
+  const seconds = parseDecimalInteger(secondsText);
+  const isDuration = seconds.ok && seconds.value > 0;
+  if (isDuration && level === 0) return level;
+  const reason = isDuration
+    ? 'seconds and debug params are incompatible'
+    : 'invalid value for "seconds" - must be a positive integer';
+  sendProfileError(exchange, 400, reason);
+  return null;
 }
 
 /** Go resolves addresses of its own code; there are none here. */
@@ -77,8 +96,9 @@ function cpuProfile(_: HttpContext, exchange: Exchange): void {
 
 /** The figures of the heap with `debug`, all its objects without. */
 function heap(_: HttpContext, exchange: Exchange): void {
-  const debug = parseDecimalInteger(parseQuery(exchange.target.query).values.get('debug') ?? '');
-  if (debug.ok && debug.value !== 0) return sendProfile(exchange, TEXT, heapSummary());
+  const debug = debugArgument(exchange);
+  if (debug === null) return;
+  if (debug !== 0) return sendProfile(exchange, TEXT, heapSummary());
   exchange.stream(200, [...profileHeaders(BINARY), ...attachment('heap')], heapSnapshot());
 }
 

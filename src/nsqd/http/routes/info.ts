@@ -3,6 +3,7 @@
 import { hostname } from 'node:os';
 
 import { nanosecondsOf } from '../../../lib/options/duration.js';
+import { goJsonText } from '../../../lib/protocol/go-json.js';
 import { healthText } from '../../stats/report.js';
 import type { HttpContext } from '../context.js';
 import { type EndpointRoute, logged } from '../endpoint.js';
@@ -21,7 +22,7 @@ function ping(context: HttpContext, exchange: Exchange): void {
 /** The ports are those bound, not those broadcast. */
 function info(context: HttpContext, exchange: Exchange): void {
   const { options } = context;
-  sendJson(exchange, JSON.stringify({
+  sendJson(exchange, goJsonText({
     version: context.version,
     broadcast_address: options.broadcastAddress,
     hostname: hostname(),

@@ -19,12 +19,18 @@ describe('GoJsonObject', () => {
     ['{"a":"x","A":"y"}', 'y'],
     ['{"a":"x","a":null}', 'x'],
     ['{"\\u0061":"x"}', 'x'],
+    ['{"a":"\\ud800x"}', '\ufffdx'],
     ['{ "b" : { "a" : "inner" } , "a" : "x" }', 'x'],
     ['{"b":["a","]","}"],"a":"x"}', 'x'],
     ['{"b":"\\"a\\":\\"y\\"","a":"x"}', 'x'],
     ['\n\t{"a":"\\u00e9 \\\\ \\""}\r\n', 'é \\ "'],
   ])('reads a of %j', (text, expected) => {
     expect(new GoJsonObject(text).string('a')).toBe(expected);
+  });
+
+  it('folds keys as Go does', () => {
+    expect(new GoJsonObject('{"\u017fk":"x"}').string('sk')).toBe('x');
+    expect(new GoJsonObject('{"s\u212a":"x"}').string('sk')).toBe('x');
   });
 
   it.each([

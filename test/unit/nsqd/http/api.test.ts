@@ -287,12 +287,13 @@ describe('/config', () => {
     ['PUT /config/nsqlookupd_tcp_addresses', ' null ', 200, 'null'],
     ['GET /config/nsqlookupd_tcp_addresses', '', 200, 'null'],
     ['PUT /config/nsqlookupd_tcp_addresses', '[null]', 200, '[""]'],
+    ['PUT /config/nsqlookupd_tcp_addresses', '["<a&b>"]', 200, '["\\u003ca\\u0026b\\u003e"]'],
     ['PUT /config/log_level', 'DeBug', 200, '1'],
     ['GET /config/log_level', '', 200, '1'],
   ])('%s', (...row) => expectRow(row));
 
   it('tells of changed addresses', () => {
-    expect(daemon.lookupdAddresses).toEqual([['127.0.0.1:4160'], [], ['']]);
+    expect(daemon.lookupdAddresses).toEqual([['127.0.0.1:4160'], [], [''], ['<a&b>']]);
   });
 });
 
@@ -315,6 +316,16 @@ describe('answers', () => {
     const { headers } = await exchange(daemon.server.port, head, body);
     expect([headers.get('x-nsq-content-type'), headers.get('content-type')]).toEqual([nsqType, type]);
     expect(headers.has('date')).toBe(true);
+  });
+
+  it.each([
+    ['heap?seconds=x', 'invalid value for "seconds" - must be a positive integer\n'],
+    ['goroutine?seconds=0', 'invalid value for "seconds" - must be a positive integer\n'],
+    ['block?seconds=-1', 'invalid value for "seconds" - must be a positive integer\n'],
+    ['threadcreate?seconds=1&debug=1', 'seconds and debug params are incompatible\n'],
+  ])('refuses the profile %s', async (profile, text) => {
+    const response = await exchange(daemon.server.port, `GET /debug/pprof/${profile}`);
+    expect([response.status, response.headers.get('x-go-pprof'), response.body]).toEqual([400, '1', text]);
   });
 
   it('refuses a block rate that is no number', async () => {

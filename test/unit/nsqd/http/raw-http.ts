@@ -59,7 +59,10 @@ export class RawHttp {
       line.slice(line.indexOf(':') + 2),
     ]));
     const status = Number(statusLine.split(' ')[1]);
-    const length = hasBody ? Number(headers.get('content-length') ?? 0) : 0;
+    const endsWithConnection = hasBody && headers.get('connection') === 'close' && !headers.has('content-length');
+    if (endsWithConnection) await this.closed();
+    const rest = endsWithConnection ? this.#received.length : 0;
+    const length = hasBody ? Number(headers.get('content-length') ?? rest) : 0;
     await this.#until(() => (this.#received.length >= length ? 0 : -1));
     const body = this.#received.slice(0, length);
     this.#received = this.#received.slice(length);

@@ -51,6 +51,11 @@ describe('Expect', () => {
     expect(await answer(client)).toEqual([200, 'OK', false]);
   }));
 
+  it('counts for nothing when it is empty', () => withClient(async (client) => {
+    client.send(`${post('/pub?topic=a', 1, 'Expect:\r\n')}x`);
+    expect(await answer(client)).toEqual([200, 'OK', false]);
+  }));
+
   it.each([
     ['/pub?topic=a', 2_000_000, [413, 'MSG_TOO_BIG', true]],
     ['/mpub?topic=$', 5, [400, 'INVALID_TOPIC', true]],
@@ -289,11 +294,44 @@ it('answers a pause when the metadata is on disk', () => withClient(async (clien
   expect(await answer(client)).toEqual([200, '', false]);
 }));
 
+describe('status lines and headers', () => {
+  it('say nothing of a connection that stays', () => withClient(async (client) => {
+    client.send(PING);
+    client.send(PING);
+    const { headers } = await client.response();
+    expect([...headers.keys()]).toEqual(['content-type', 'content-length', 'date']);
+    expect((await client.response()).status).toBe(200);
+  }));
+
+  it.each([
+    ['HTTP/1.1', 'Connection: close\r\n', 'close'],
+    ['HTTP/1.0', '', 'close'],
+    ['HTTP/1.0', 'Connection: keep-alive\r\n', 'keep-alive'],
+  ])('say what becomes of it after %s with %j', (version, header, expected) => withClient(async (client) => {
+    client.send(`GET /ping ${version}\r\nHost: x\r\n${header}\r\n`);
+    expect((await client.response()).headers.get('connection')).toBe(expected);
+  }));
+
+  it('word 413 as stock nsqd does', () => withClient(async (client) => {
+    client.send(post('/mpub?topic=a&binary=true', 0, 'Connection: close\r\n'));
+    expect(await client.closed()).toMatch(/^HTTP\/1\.1 413 Request Entity Too Large\r\n/);
+  }));
+
+  it.each([['/ping', 405], ['/nope', 404]])('CONNECT %s is a method without a path: %i', (path, status) => withClient(async (client) => {
+    client.send(`CONNECT ${path} HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello`);
+    expect((await client.response()).status).toBe(status);
+    expect(await client.closed()).toBe('');
+  }));
+});
+
 describe('malformed requests', () => {
   it.each([
     ['hello\r\n\r\n', '400 Bad Request'],
     ['get /ping HTTP/1.1\r\nHost: x\r\n\r\n', '400 Bad Request'],
-    ['GET /ping HTTP/1.1\r\n\r\n', '400 Bad Request'],
+    ['GET /ping HTTP/1.1\r\n\r\n', '400 Bad Request: missing required Host header'],
+    ['GET /ping HTTP/1.1\r\nHost: a b\r\n\r\n', '400 Bad Request: malformed Host header'],
+    ['GET /ping HTTP/1.1\r\nHost: a/b@c\r\n\r\n', '400 Bad Request: malformed Host header'],
+    [`${post('/pub?topic=a', 1, 'Transfer-Encoding: gzip\r\n').replace(/Content-Length.*\r\n/, '')}x`, '501 Not Implemented'],
     ['GET /% HTTP/1.1\r\nHost: x\r\n\r\n', '400 Bad Request'],
     ['GET /ping HTTP/2.0\r\nHost: x\r\n\r\n', '505 HTTP Version Not Supported'],
     ['GET /ping HTTP/3.1\r\nHost: x\r\n\r\n', '505 HTTP Version Not Supported'],
