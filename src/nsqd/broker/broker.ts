@@ -12,6 +12,7 @@ import type { DataDirectory } from '../storage/data-directory.js';
 import { FreeSpace } from '../storage/free-space.js';
 import type { StorageError } from '../storage/file-system.js';
 import { MessageLog } from '../storage/message-log.js';
+import type { SetAsideCounts } from '../storage/set-aside.js';
 import { formatMetadata, parseMetadata } from '../storage/metadata-file.js';
 import type { TopicMetadata } from '../storage/metadata-file.js';
 import { NO_ANNOUNCER } from './announcer.js';
@@ -103,6 +104,11 @@ export class Broker {
   /** Why messages are refused, or the last disk operation that failed, until one succeeds; null when healthy. */
   healthError(): string | null {
     return this.#freeSpace.shortage()?.message ?? this.#health.error;
+  }
+
+  /** What could not be read of the data path. */
+  setAside(): SetAsideCounts {
+    return this.#parts.directory.setAside;
   }
 
   #spaceChanged(shortage: StorageError | null): void {
@@ -223,9 +229,8 @@ export class Broker {
         for (const warning of warnings) logger.warn(warning);
         return topics;
       } catch (error) {
-        const aside = `${path}.bad`;
+        const aside = directory.setAside.moveFile(path);
         logger.error(`failed to parse metadata in ${path} - ${(error as Error).message}; set aside as ${aside}`);
-        directory.fileSystem.rename(path, aside);
       }
     }
     return this.#topicsFromFiles();

@@ -3,6 +3,7 @@
 
 import { goJsonText } from '../../lib/protocol/go-json.js';
 import type { ClientDescription } from '../broker/subscriber.js';
+import type { SetAsideCounts } from '../storage/set-aside.js';
 import { memoryFields } from './memory.js';
 import type { StatsReport } from './report.js';
 import type { ChannelSnapshot, TopicSnapshot } from './snapshot.js';
@@ -20,7 +21,14 @@ export function statsJson(report: StatsReport): string {
     topics: snapshot.topics?.map(topicObject) ?? null,
     ...(memory === null ? {} : { memory: Object.fromEntries(memoryFields(memory)) }),
     producers: snapshot.producers?.map(clientObject) ?? null,
+    // DEVIATION(set-aside): stock nsqd does not count what it could not read.
+    set_aside: setAsideObject(report.setAside),
   });
+}
+
+/** Left out while there is nothing: clients of stock nsqd do not know the field. */
+function setAsideObject({ files, bytes, gaps }: SetAsideCounts): JsonObject | undefined {
+  return files + gaps === 0 ? undefined : { files, bytes, gaps };
 }
 
 function topicObject(topic: TopicSnapshot): JsonObject {

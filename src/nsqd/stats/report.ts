@@ -1,5 +1,6 @@
 // Everything one answer of `/stats` shows, before it is written as JSON or as text.
 
+import type { SetAsideCounts } from '../storage/set-aside.js';
 import type { MemoryStats } from './memory.js';
 import type { StatsSnapshot } from './snapshot.js';
 
@@ -17,6 +18,7 @@ export interface StatsReport {
   /** Null if memory was not asked for. */
   readonly memory: MemoryStats | null;
   readonly snapshot: StatsSnapshot;
+  readonly setAside: SetAsideCounts;
 }
 
 /** The daemon's health as `/ping` and `/stats` show it. */

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { isEphemeralName, isValidName } from '../../lib/protocol/names.js';
 import { StorageError } from './file-system.js';
 import type { FileSystem } from './file-system.js';
+import { SetAside } from './set-aside.js';
 
 /** Six digits, or as many as the number has, if it is one that can be counted on from. */
 const DATA_FILE = /^(.+)\.diskqueue\.(\d{6}|[1-9]\d{6,14})\.dat$/;
@@ -20,6 +21,7 @@ export class DataDirectory {
   readonly run = randomBytes(6).toString('hex');
   readonly path: string;
   readonly fileSystem: FileSystem;
+  readonly setAside: SetAside;
   /** Data file numbers found at start, by queue name, rising; entries are forgotten once their queue is open. */
   readonly #foundFiles = new Map<string, number[]>();
   readonly #foundQueues = new Set<string>();
@@ -30,6 +32,7 @@ export class DataDirectory {
   constructor(path: string, fileSystem: FileSystem) {
     this.path = path === '' ? '.' : path;
     this.fileSystem = fileSystem;
+    this.setAside = new SetAside(fileSystem);
   }
 
   /**
@@ -38,6 +41,7 @@ export class DataDirectory {
    */
   scan(): void {
     for (const name of this.fileSystem.list(this.path)) {
+      this.setAside.found(join(this.path, name));
       const data = DATA_FILE.exec(name);
       const queue = data?.[1] ?? META_FILE.exec(name)?.[1];
       if (queue !== undefined && isEphemeralName(queue)) {

@@ -7,6 +7,7 @@ import type { Chunk } from './chunk.js';
 import type { DataDirectory } from './data-directory.js';
 import type { StorageError } from './file-system.js';
 import { Segment } from './segment.js';
+import type { Damage } from './segment.js';
 import { SharedSync } from './shared-sync.js';
 import type { SyncDone } from './shared-sync.js';
 import type { FilePlace } from './topic-state.js';
@@ -123,7 +124,7 @@ export class LogFiles {
   // --- files of former runs ----------------------------------------------------------------------------------------------
 
   /** Takes over a file found at start. One without records goes at once: null. */
-  adopt(number: number, size: number, damage: string | null, hasRecords: boolean): Segment | null {
+  adopt(number: number, size: number, damage: Damage | null, hasRecords: boolean): Segment | null {
     this.reserve(number + 1);
     const segment = new Segment(this.#directory, this.#queue, number, size, false, this.#onSyncFailed);
     segment.isSealed = true;

@@ -2,11 +2,15 @@
 // can count, never overwrites a file that exists (storage.md 8, 12, 14).
 
 import { CHUNK_BYTES_MAX } from './chunk.js';
+import { StorageError } from './file-system.js';
 import type { FileSystem } from './file-system.js';
+import type { Damage } from './segment.js';
 import type { MessageLog, RecordRun } from './message-log.js';
 import { parseQueueMeta } from './queue-meta.js';
 import type { QueueMeta } from './queue-meta.js';
 import { BODY_OFFSET, HEADER_BYTES, ID_BYTES, ID_OFFSET, LENGTH_BYTES, readInt32 } from './record.js';
+import { DamagedFile } from './resync.js';
+import type { Gap } from './set-aside.js';
 
 export interface RecoveryReport {
   /** The metadata file's text, null when there is none. */
@@ -17,11 +21,18 @@ export interface RecoveryReport {
   readonly warnings: readonly string[];
 }
 
+interface ScannedRun extends RecordRun {
+  /** Where its last record begins, counted from the run's start. */
+  readonly lastStart: number;
+}
+
 interface ScannedFile {
   readonly size: number;
-  readonly runs: RecordRun[];
-  /** Where reading stopped before the end of the file, or null. */
-  readonly stoppedAt: number | null;
+  readonly runs: readonly RecordRun[];
+  /** What lies between, before and behind the runs, in order. */
+  readonly gaps: readonly Gap[];
+  /** Where a record begins that a crash cut off, or null: the end of the file is no gap then. */
+  readonly tornAt: number | null;
 }
 
 /** Fills an empty log from the files found for its queue at start. Throws StorageError when reading fails. */
@@ -44,17 +55,16 @@ export function recoverLog(log: MessageLog): RecoveryReport {
       continue;
     }
     const from = meta !== null && number === meta.readFileNumber ? meta.readPosition : 0;
-    const file = scanFile(fileSystem, path, from, ids);
-    const isTorn = file.stoppedAt !== null && number === fileNumbers.at(-1) && isTornRecord(fileSystem, path, file);
-    const damage = file.stoppedAt === null || isTorn ? null : `unreadable from offset ${file.stoppedAt}`;
-    if (isTorn) cutTornRecord(fileSystem, path, file.stoppedAt!);
-    const isUnused = number === fileNumbers.at(-1) && from === 0 && file.runs.length === 0 && damage === null;
-    if (isUnused) log.directory.discard(path); // Its number is taken again, so that no gap is left in the numbering.
-    else log.adopt(number, isTorn ? file.stoppedAt! : file.size, file.runs, damage);
-    if (file.stoppedAt !== null) {
-      const what = isTorn ? 'ends in a torn record' : 'cannot be read to its end';
-      warnings.push(`${path} ${what}: ${file.size - file.stoppedAt} bytes from offset ${file.stoppedAt} left out`);
+    const isLast = number === fileNumbers.at(-1);
+    const file = scanFile(fileSystem, path, from, isLast, ids);
+    if (file.tornAt !== null) {
+      cutTornRecord(fileSystem, path, file.tornAt);
+      const bytes = file.size - file.tornAt;
+      warnings.push(`${path} ends in a torn record: ${bytes} bytes from offset ${file.tornAt} left out`);
     }
+    const isUnused = isLast && from === 0 && file.runs.length === 0 && file.gaps.length === 0;
+    if (isUnused) log.directory.discard(path); // Its number is taken again, so that no gap is left in the numbering.
+    else adoptFile(log, number, file, warnings);
   }
   return { metaText, greatestId: ids.greatest, warnings };
 }
@@ -64,16 +74,30 @@ function isConsumed(meta: QueueMeta | null, number: number): boolean {
   return meta !== null && number < meta.readFileNumber;
 }
 
-/** True for what a crash leaves at the end of the last file: the beginning of a record that was never acknowledged. */
-function isTornRecord(fileSystem: FileSystem, path: string, file: ScannedFile): boolean {
-  const start = file.stoppedAt!;
-  if (file.size - start < LENGTH_BYTES) return true;
+function adoptFile(log: MessageLog, number: number, file: ScannedFile, warnings: string[]): void {
+  const damage = file.gaps.length === 0 ? null : setGapsAside(log, number, file, warnings);
+  log.adopt(number, file.tornAt ?? file.size, file.runs, damage);
+}
+
+/** What is unreadable is copied; a file with nothing else, or that cannot be copied, is set aside whole once it is read. */
+function setGapsAside(log: MessageLog, number: number, file: ScannedFile, warnings: string[]): Damage {
+  const { fileSystem, setAside } = log.directory;
+  const path = log.directory.dataPath(log.name, number);
+  setAside.gaps += file.gaps.length;
+  const where = file.gaps.map(({ start, end }) => `${end - start} bytes from offset ${start}`).join(', ');
+  if (file.runs.length === 0) {
+    warnings.push(`${path} cannot be read: ${where} set aside`);
+    return 'whole';
+  }
   const fd = fileSystem.openForReading(path);
   try {
-    const length = Buffer.alloc(LENGTH_BYTES);
-    fileSystem.read(fd, path, length, 0, LENGTH_BYTES, start);
-    const payload = readInt32(length, 0);
-    return payload >= HEADER_BYTES && start + LENGTH_BYTES + payload > file.size;
+    const copy = setAside.copyGaps(fd, path, file.gaps, log.directory.path);
+    warnings.push(`${path} is damaged: ${where} set aside in ${copy}`);
+    return 'copied';
+  } catch (error) {
+    if (!(error instanceof StorageError)) throw error;
+    warnings.push(`${path} is damaged: ${where} cannot be read, the file will be set aside - ${error.message}`);
+    return 'whole';
   } finally {
     fileSystem.close(fd);
   }
@@ -91,43 +115,101 @@ function cutTornRecord(fileSystem: FileSystem, path: string, size: number): void
   }
 }
 
-function scanFile(fileSystem: FileSystem, path: string, from: number, ids: GreatestId): ScannedFile {
+function scanFile(
+  fileSystem: FileSystem, path: string, from: number, isLast: boolean, ids: GreatestId,
+): ScannedFile {
   const size = fileSystem.size(path) ?? 0;
-  const runs: RecordRun[] = [];
   const fd = fileSystem.openForReading(path);
   try {
-    let position = from;
-    while (position < size) {
-      const run = scanRun(fileSystem, fd, path, position, size, ids);
-      if (run.count === 0) return { size, runs, stoppedAt: position };
-      runs.push(run);
-      position += run.length;
-    }
-    return { size, runs, stoppedAt: null };
+    return new FileScan(fileSystem, fd, path, size, ids).run(from, isLast);
   } finally {
     fileSystem.close(fd);
+  }
+}
+
+/** Walks the records of a file from one to the next, and finds the next ones where that leads nowhere. */
+class FileScan {
+  readonly #fileSystem: FileSystem;
+  readonly #fd: number;
+  readonly #path: string;
+  readonly #size: number;
+  readonly #ids: GreatestId;
+  readonly #runs: ScannedRun[] = [];
+  readonly #gaps: Gap[] = [];
+
+  constructor(fileSystem: FileSystem, fd: number, path: string, size: number, ids: GreatestId) {
+    this.#fileSystem = fileSystem;
+    this.#fd = fd;
+    this.#path = path;
+    this.#size = size;
+    this.#ids = ids;
+  }
+
+  run(from: number, isLast: boolean): ScannedFile {
+    const [size, runs, gaps] = [this.#size, this.#runs, this.#gaps];
+    const damaged = new DamagedFile(this.#fileSystem, this.#fd, this.#path, size);
+    let position = Math.min(from, size);
+    for (;;) {
+      position = this.#walk(position, size);
+      if (position >= size) return { size, runs, gaps, tornAt: null };
+      const isTorn = isLast && damaged.isTorn(position);
+      // A wrong length may have led here over records that lie within it.
+      const found = damaged.findRecords(isTorn ? position + 1 : this.#lastBody(position));
+      if (found === null && isTorn) return { size, runs, gaps, tornAt: position };
+      const start = found !== null && found < position ? this.#goBack(found) : position;
+      gaps.push({ start, end: found ?? size });
+      position = found ?? size;
+    }
+  }
+
+  /** Adds whole records up to `end`; returns where there are none. */
+  #walk(from: number, end: number): number {
+    let position = from;
+    while (position < end) {
+      const run = scanRun(this.#fileSystem, this.#fd, this.#path, position, end, this.#ids);
+      if (run.count === 0) break;
+      this.#runs.push(run);
+      position += run.length;
+    }
+    return position;
+  }
+
+  /** Where the body of the last record before `position` begins. */
+  #lastBody(position: number): number {
+    const run = this.#runs.at(-1);
+    if (run === undefined || run.position + run.length !== position) return position;
+    return run.position + run.lastStart + BODY_OFFSET;
+  }
+
+  /** Takes back the records that end behind `end`; returns where they began. */
+  #goBack(end: number): number {
+    const run = this.#runs.pop()!;
+    return this.#walk(run.position, end);
   }
 }
 
 /** The whole records of the next piece of the file: as many as fit a chunk, or one that is larger. */
 function scanRun(
   fileSystem: FileSystem, fd: number, path: string, position: number, size: number, ids: GreatestId,
-): RecordRun {
+): ScannedRun {
   const wanted = Math.min(CHUNK_BYTES_MAX, size - position);
   const bytes = Buffer.allocUnsafe(wanted);
   const available = fileSystem.read(fd, path, bytes, 0, wanted, position);
   let length = 0;
   let count = 0;
+  let lastStart = 0;
   while (length + LENGTH_BYTES <= available) {
     const payload = readInt32(bytes, length);
     const end = length + LENGTH_BYTES + payload;
     if (payload < HEADER_BYTES || position + end > size) break;
     if (length + BODY_OFFSET <= available) ids.see(bytes, length + ID_OFFSET);
-    if (end > available) return count > 0 ? { position, length, count } : { position, length: end, count: 1 };
+    if (end > available && count === 0) return { position, length: end, count: 1, lastStart };
+    if (end > available) break;
+    lastStart = length;
     length = end;
     count += 1;
   }
-  return { position, length, count };
+  return { position, length, count, lastStart };
 }
 
 /** Finds the greatest of many ids: records are not in the order of their ids once some came back to their queue. */

@@ -20,6 +20,7 @@ import { StorageError } from './file-system.js';
 import { formatQueueMeta } from './queue-meta.js';
 import type { QueueMeta } from './queue-meta.js';
 import { LENGTH_BYTES, recordBytes } from './record.js';
+import type { Damage } from './segment.js';
 import type { SyncDone } from './shared-sync.js';
 import type { FilePlace } from './topic-state.js';
 
@@ -377,8 +378,8 @@ export class MessageLog implements ChunkOwner {
     return this.#oldest() === null;
   }
 
-  /** Takes over a run of whole records found in a file at start; `damage` says why the file was not read to its end. */
-  adopt(fileNumber: number, size: number, runs: readonly RecordRun[], damage: string | null): void {
+  /** Takes over a run of whole records found in a file at start; `damage` when the rest of it is none. */
+  adopt(fileNumber: number, size: number, runs: readonly RecordRun[], damage: Damage | null): void {
     const segment = this.#files.adopt(fileNumber, size, damage, runs.length > 0);
     if (segment === null) return;
     for (const run of runs) {

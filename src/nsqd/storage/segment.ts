@@ -6,6 +6,9 @@ import type { FileSystem } from './file-system.js';
 import { SharedSync } from './shared-sync.js';
 import type { SyncDone } from './shared-sync.js';
 
+/** `copied`: what is unreadable in the file is kept elsewhere. `whole`: the file is set aside instead of removed. */
+export type Damage = 'copied' | 'whole';
+
 export class Segment {
   readonly number: number;
   readonly path: string;
@@ -19,8 +22,8 @@ export class Segment {
   liveChunks = 0;
   /** True once no chunk will be added. */
   isSealed = false;
-  /** Set when a part of the file could not be read as records: it is then kept aside instead of removed. */
-  damage: string | null = null;
+  /** Null when all of it could be read as records. */
+  damage: Damage | null = null;
   /** Set when more is in the file than the records of this log. */
   hasFragment = false;
   /** A flush that failed: what it should have covered may be lost, and nothing that is added counts as kept. */
@@ -121,17 +124,17 @@ export class Segment {
     this.#fd = null;
   }
 
-  /** Removes the file; a damaged one is renamed to `.bad`, as nsqd does. False when it could not be. */
+  /** Removes the file, or sets it aside. False when it could not be. */
   discard(): boolean {
     if (this.#sync.isRunning) this.#closesAfterSync = true;
     else this.#closeNow();
     this.#sync.settle();
-    return this.damage === null ? this.#directory.discard(this.path) : this.#setAside();
+    return this.damage === 'whole' ? this.#setAside() : this.#directory.discard(this.path);
   }
 
   #setAside(): boolean {
     try {
-      if (this.#fileSystem.size(this.path) !== null) this.#fileSystem.rename(this.path, `${this.path}.bad`);
+      if (this.#fileSystem.size(this.path) !== null) this.#directory.setAside.moveFile(this.path);
       return true;
     } catch (error) {
       // It keeps its name: another start finds it and tries again.

@@ -29,6 +29,7 @@ function reportOf(context: HttpContext, query: Query): StatsReport {
     health: healthText(context.broker.healthError()),
     startTimeMs: context.startTimeMs,
     uptimeMs: performance.timeOrigin + performance.now() - context.startTimeMs,
+    setAside: context.broker.setAside(),
     memory: flagArgument(query, 'include_mem') ? context.memory.sample() : null,
     snapshot: takeSnapshot(context.broker, context.clients(), {
       topic: query.values.get('topic') ?? '',

@@ -9,6 +9,7 @@ import { HttpApi } from '../../../../src/nsqd/http/api.js';
 import type { HttpContext } from '../../../../src/nsqd/http/context.js';
 import { HttpServer, type HttpServerSettings } from '../../../../src/nsqd/http/server.js';
 import { DEFAULTS, type Options } from '../../../../src/nsqd/options.js';
+import type { SetAsideCounts } from '../../../../src/nsqd/storage/set-aside.js';
 import { MemoryMonitor } from '../../../../src/nsqd/stats/memory.js';
 
 export class FakeChannel {
@@ -141,6 +142,10 @@ export class FakeBroker {
 
   deleteTopic(name: string): boolean {
     return this.topics.delete(name);
+  }
+
+  setAside(): SetAsideCounts {
+    return { files: 0, bytes: 0, gaps: 0 };
   }
 
   healthError(): string | null {

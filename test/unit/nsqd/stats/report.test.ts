@@ -27,6 +27,7 @@ function report(filter: Partial<StatsFilter> = {}, fields: Partial<StatsReport> 
     startTimeMs: START_MS,
     uptimeMs: 1175.259801,
     memory: null,
+    setAside: { files: 0, bytes: 0, gaps: 0 },
     snapshot: takeSnapshot(scene(), [connection(PRODUCER)], { ...EVERYTHING, ...filter }),
     ...fields,
   };
@@ -63,6 +64,11 @@ describe('statsJson', () => {
     [{ topic: 'zeta', channel: 'nope', includeClients: false }, '"topics":[],"producers":null}'],
   ])('of nothing found (%j)', (filter, end) => {
     expect(statsJson(report(filter))).toBe(`{"version":"1.3.0","health":"OK","start_time":1795220475,${end}`);
+  });
+
+  it('writes what was set aside, if anything was', () => {
+    const text = statsJson(report({ topic: 'nope' }, { setAside: { files: 2, bytes: 70, gaps: 1 } }));
+    expect(text).toContain('"topics":null,"producers":null,"set_aside":{"files":2,"bytes":70,"gaps":1}}');
   });
 
   it('writes memory before the producers', () => {

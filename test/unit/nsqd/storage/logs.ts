@@ -23,8 +23,12 @@ export interface LogScene {
 }
 
 /** A process that opens the log `t` on what the disk holds. */
-export function openLog(settings: Partial<MessageLogSettings> = {}, disk = new SimDisk(), poolBytes = 2 ** 30): LogScene {
+export function openLog(
+  settings: Partial<MessageLogSettings> = {}, disk = new SimDisk(), poolBytes = 2 ** 30,
+  prepare: (fileSystem: SimFileSystem) => void = () => {},
+): LogScene {
   const fileSystem = new SimFileSystem({ disk });
+  prepare(fileSystem);
   const directory = new DataDirectory(DIRECTORY, fileSystem);
   directory.scan();
   const pool = new ChunkPool(poolBytes);
