@@ -3,112 +3,155 @@
 
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { availableParallelism, cpus, tmpdir } from 'node:os';
+import { availableParallelism, cpus, loadavg, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
 import { DEFAULT_COMMAND, Daemon, PROJECT_ROOT, freePorts } from '../interop/daemon.mjs';
 import { BenchRun } from './bench-run.mjs';
-import { bothCases } from './cases/both.mjs';
-import { channelCases } from './cases/channels.mjs';
-import { deliverCases } from './cases/deliver.mjs';
-import { diskCases } from './cases/disk.mjs';
-import { latencyCases } from './cases/latency.mjs';
-import { publishCases } from './cases/publish.mjs';
-import { figuresOf, runLine, summarize, table } from './report.mjs';
+import { CASES } from './cases/index.mjs';
+import { figuresOf, summarize } from './figures.mjs';
+import { openFilesMax } from './process-stat.mjs';
+import { goalTable, goalsOf, runLine, table } from './report.mjs';
+import { EXTRA_SETUPS, SETUP_NAMES, setupsOf } from './setups.mjs';
 
-const CASES = [...publishCases, ...deliverCases, ...bothCases, ...channelCases, ...diskCases, ...latencyCases];
-const STOCK_MEMORY_FLAGS = ['--mem-queue-size=10000000'];
-const STOCK_DISK_FLAGS = ['--mem-queue-size=0'];
+const GROUPS = ['quick', 'full'];
+const WARMUP_MS = 700;
+const START_TIMEOUT_MS = 120_000;
+/** Numbers that show that a case works, and nothing of speed. */
+const SMOKE = { runs: 1, sizes: { measureMs: 300, warmupMs: 100, scale: 0.002 } };
 const USAGE = `npm run bench -- [options]
   --peer PATH       another nsqd to take turns with (or NSQD_PEER)
-  --only NAME       ours, ours-memory or peer; may be repeated
-  --case NAME       a case, or the beginning of its name; may be repeated
+  --group NAME      quick (default; ours in its default mode, the cases that matter most) or full (every case)
+  --case NAME       a case, or the beginning of its name, of any group; may be repeated, or a list with commas
+  --only NAME       one of ${SETUP_NAMES.join(', ')}; may be repeated
   --runs N          runs per case and daemon (default 3)
   --seconds N       measured time of cases that have no end of their own (default 2)
+  --scale N         multiplies numbers of messages, connections and channels (default 1)
+  --smoke           every case of the group once with tiny numbers: shows that it works, says nothing of speed
   --directory DIR   where data directories are made, on a real disk (default: the system's temporary directory)
   --json FILE       also writes all figures of all runs
-  --list            names the cases`;
+  --list            names the cases
+NSQD_CMD names another command for our daemon.`;
 
 const options = readOptions();
 if (options.list) {
-  for (const { name, title } of CASES) console.log(`${name.padEnd(16)} ${title}`);
+  for (const { name, group, title } of CASES) console.log(`${name.padEnd(18)} ${group.padEnd(6)} ${title}`);
 } else {
   await main();
 }
 
 async function main() {
-  const cases = CASES.filter(({ name }) => options.case?.some((beginning) => name.startsWith(beginning)) ?? true);
   const conditions = describeConditions();
   console.log(Object.entries(conditions).map(([key, value]) => `${key}: ${value}`).join('\n'));
   const results = [];
-  for (const benchCase of cases) results.push(...(await runCase(benchCase)));
-  console.log(`\n${table(results)}`);
-  if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify({ conditions, results }, null, 1)}\n`);
+  const failed = [];
+  for (const [index, benchCase] of options.cases.entries()) {
+    console.log(`\n${index + 1}/${options.cases.length} ${benchCase.name}: ${benchCase.title}`);
+    if (openFilesMax() < (benchCase.filesMin ?? 0)) {
+      console.log(`  SKIPPED: needs ${benchCase.filesMin} open files, ulimit -Hn says ${openFilesMax()}`);
+    } else {
+      try {
+        results.push(...(await runCase(benchCase)));
+      } catch {
+        failed.push(benchCase.name); // The reason was printed where it was met; the others are still wanted.
+      }
+    }
+    if (options.json !== undefined) writeJson(conditions, results); // What is there survives an interruption.
+  }
+  if (results.length > 0) console.log(`\n${table(results)}`);
+  const goals = goalTable(results);
+  if (goals !== undefined) console.log(`\n${goals}`);
+  if (failed.length > 0) {
+    console.log(`\nFAILED: ${failed.join(', ')}`);
+    process.exitCode = 1;
+  }
 }
 
 /** Runs take turns, so that a slow minute of the machine falls on every daemon. */
 async function runCase(benchCase) {
-  console.log(`\n${benchCase.name}: ${benchCase.title}`);
-  const daemons = daemonsFor(benchCase.storage);
-  const runs = daemons.map(() => []);
+  const setups = setupsOf(benchCase.setups, options.peer).filter(isWanted);
+  const runs = setups.map(() => []);
   for (let i = 0; i < options.runs; i++) {
-    for (const [index, daemon] of daemons.entries()) {
-      const figures = await runOnce(benchCase, daemon);
+    for (const [index, setup] of setups.entries()) {
+      const figures = await runOnce(benchCase, setup);
       runs[index].push(figures);
-      console.log(`  ${daemon.name.padEnd(11)} ${runLine(figures)}`);
+      console.log(`  ${setup.name.padEnd(11)} ${runLine(benchCase.figure, figures)}`);
     }
   }
-  return daemons.map(({ name, flags }, index) => {
-    return { name: benchCase.name, daemon: name, flags, summary: summarize(runs[index]), runs: runs[index] };
+  return setups.map(({ name, flags }, index) => {
+    return { benchCase, daemon: name, flags, summary: summarize(runs[index]), runs: runs[index] };
   });
 }
 
-async function runOnce(benchCase, { command, flags }) {
+function isWanted({ name }) {
+  return options.only?.includes(name) ?? (options.hasExtraSetups || !EXTRA_SETUPS.includes(name));
+}
+
+async function runOnce(benchCase, setup) {
   const directory = mkdtempSync(join(options.directory, 'nsqd-bench-'));
   const removeDirectory = () => rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
   process.once('exit', removeDirectory); // when the bench is interrupted
-  const dataPath = join(directory, 'data');
+  const [dataPath, loopDelayPath] = [join(directory, 'data'), join(directory, 'loop-delay')];
   mkdirSync(dataPath);
   const [tcpPort, httpPort] = await freePorts(2);
-  const daemon = new Daemon({ command, dataPath, logPath: join(directory, 'log'), tcpPort, httpPort, flags });
+  const daemon = new Daemon({
+    ...setup,
+    dataPath,
+    logPath: join(directory, 'log'),
+    tcpPort,
+    httpPort,
+    env: benchCase.isPaced ? {} : probeEnvironment(loopDelayPath),
+    startTimeoutMs: START_TIMEOUT_MS,
+  });
+  const bench = new BenchRun({ daemon, dataPath, loopDelayPath, setup, sizes: options.sizes });
   try {
+    benchCase.prepare?.(dataPath, (count) => bench.scaled(count));
     await daemon.start();
-    const bench = new BenchRun(daemon, options.seconds * 1000);
     const result = await benchCase.run(bench);
-    return figuresOf(result, { peakRssMb: bench.peakRssMb(), othersCores: bench.othersCores });
+    return figuresOf(result, measuredBesides(bench));
   } catch (error) {
-    console.error(daemon.logTail());
+    console.error(`  FAILED ${setup.name}: ${error.stack}\n${daemon.logTail()}`);
     throw error;
   } finally {
-    daemon.kill(); // Nothing of its data is wanted any more.
+    await daemon.crash(); // Nothing of its data is wanted any more.
     process.off('exit', removeDirectory);
     removeDirectory();
   }
 }
 
-/** Memory cases show ours as it comes (on disk) and without disk; disk cases compare only what is on disk. */
-function daemonsFor(storage) {
-  const command = process.env.NSQD_CMD ?? DEFAULT_COMMAND;
-  const isMemory = storage === 'memory';
-  const daemons = [{ name: 'ours', command, flags: ['--durability=disk'] }];
-  if (isMemory) daemons.push({ name: 'ours-memory', command, flags: ['--durability=memory', ...STOCK_MEMORY_FLAGS] });
-  if (options.peer !== undefined) {
-    daemons.push({ name: 'peer', command: options.peer, flags: isMemory ? STOCK_MEMORY_FLAGS : STOCK_DISK_FLAGS });
-  }
-  return daemons.filter(({ name }) => options.only?.includes(name) ?? true);
+function measuredBesides(bench) {
+  const figures = { peakRssMb: bench.peakRssMb(), othersCores: bench.othersCores };
+  return Number.isFinite(bench.loopDelayMaxMs) ? { loopDelayMaxMs: bench.loopDelayMaxMs, ...figures } : figures;
+}
+
+/** Only what runs on Node heeds it. */
+function probeEnvironment(loopDelayPath) {
+  const probe = new URL('loop-delay-probe.mjs', import.meta.url).href;
+  const nodeOptions = [process.env.NODE_OPTIONS, `--import=${probe}`].filter(Boolean).join(' ');
+  return { NODE_OPTIONS: nodeOptions, BENCH_LOOP_DELAY_FILE: loopDelayPath };
+}
+
+function writeJson(conditions, results) {
+  const data = results.map(({ benchCase: { name, title }, ...result }) => ({ name, title, ...result }));
+  writeFileSync(options.json, `${JSON.stringify({ conditions, goals: goalsOf(results), results: data }, null, 1)}\n`);
 }
 
 function describeConditions() {
   const git = (...args) => execFileSync('git', args, { cwd: PROJECT_ROOT, encoding: 'utf8' }).trim();
+  const command = process.env.NSQD_CMD ?? DEFAULT_COMMAND;
   const conditions = {
+    date: new Date().toISOString(),
     commit: git('describe', '--always', '--dirty'),
-    node: process.version,
+    node: `${process.version} ${process.env.NODE_OPTIONS ?? ''}`.trim(),
     cpu: `${availableParallelism()} x ${cpus()[0].model}`,
-    ours: process.env.NSQD_CMD ?? DEFAULT_COMMAND,
+    memory: `${Math.round(totalmem() / 1024 ** 3)} GB`,
+    load: `${loadavg()[0].toFixed(2)} before the first run`,
+    ours: command,
     runs: options.runs,
-    seconds: options.seconds,
+    seconds: options.sizes.measureMs / 1000,
   };
+  if (options.sizes.scale !== 1) conditions.scale = `${options.sizes.scale}: not the numbers that the titles say`;
   if (options.peer !== undefined) {
     conditions.peer = execFileSync(options.peer, ['--version'], { encoding: 'utf8' }).trim();
   }
@@ -119,20 +162,49 @@ function readOptions() {
   const text = { type: 'string' };
   const list = { type: 'string', multiple: true };
   const flag = { type: 'boolean' };
-  const texts = { peer: text, runs: text, seconds: text, directory: text, json: text };
+  const texts = { peer: text, group: text, runs: text, seconds: text, scale: text, directory: text, json: text };
   try {
-    const { values } = parseArgs({ options: { ...texts, only: list, case: list, list: flag, help: flag } });
+    const flags = { smoke: flag, list: flag, help: flag };
+    const { values } = parseArgs({ options: { ...texts, only: list, case: list, ...flags } });
     if (values.help) {
       console.log(USAGE);
       process.exit(0);
     }
-    const peer = values.peer ?? process.env.NSQD_PEER;
-    const { runs = '3', seconds = '2', directory = tmpdir() } = values;
-    return { ...values, peer, runs: positive('--runs', runs), seconds: positive('--seconds', seconds), directory };
+    return {
+      ...values,
+      ...runsAndSizes(values),
+      cases: selectedCases(values),
+      only: values.only?.map((name) => oneOf('--only', SETUP_NAMES, name)),
+      hasExtraSetups: values.group === 'full' || values.case !== undefined,
+      peer: values.peer ?? process.env.NSQD_PEER,
+      directory: values.directory ?? tmpdir(),
+    };
   } catch (error) {
     console.error(`${error.message}\n\n${USAGE}`);
     process.exit(2);
   }
+}
+
+function runsAndSizes({ smoke, runs = '3', seconds = '2', scale = '1' }) {
+  if (smoke) return SMOKE;
+  const measureMs = 1000 * positive('--seconds', seconds);
+  return { runs: positive('--runs', runs), sizes: { measureMs, warmupMs: WARMUP_MS, scale: positive('--scale', scale) } };
+}
+
+/** The quick cases are part of the full ones. */
+function selectedCases({ group = 'quick', case: names }) {
+  oneOf('--group', GROUPS, group);
+  if (names === undefined) return CASES.filter((each) => group === 'full' || each.group === group);
+  const beginnings = names.flatMap((name) => name.split(','));
+  for (const beginning of beginnings) {
+    if (!CASES.some(({ name }) => name.startsWith(beginning))) throw new Error(`--case: nothing begins with ${beginning}`);
+  }
+  return CASES.filter(({ name }) => beginnings.some((beginning) => name.startsWith(beginning)));
+}
+
+function oneOf(name, values, value) {
+  if (!values.includes(value)) throw new Error(`${name} must be one of ${values.join(', ')}`);
+  return value;
 }
 
 function positive(name, text) {

@@ -12,8 +12,8 @@ export const PROJECT_ROOT = join(import.meta.dirname, '..', '..');
 export const DEFAULT_COMMAND = 'node bin/nsqd-ts.js';
 
 const START_TIMEOUT_MS = 20_000;
-const STOP_TIMEOUT_MS = 20_000;
-const PING_INTERVAL_MS = 20;
+const STOP_TIMEOUT_MS = 60_000;
+const PING_INTERVAL_MS = 5;
 const LOG_LINES_SHOWN = 20;
 
 /** No daemon outlives the program that started it, however that program ends. */
@@ -28,14 +28,18 @@ export class Service {
   #name;
   #argv;
   #logPath;
+  #env;
+  #startTimeoutMs;
   #child;
 
-  /** `name` is what errors call it. */
-  constructor({ name, argv, httpAddress, logPath }) {
+  /** `name` is what errors call it; `env` is added to this process's environment. */
+  constructor({ name, argv, httpAddress, logPath, env = {}, startTimeoutMs = START_TIMEOUT_MS }) {
     this.httpAddress = httpAddress;
     this.#name = name;
     this.#argv = argv;
     this.#logPath = logPath;
+    this.#env = env;
+    this.#startTimeoutMs = startTimeoutMs;
     this.#child = undefined;
   }
 
@@ -46,14 +50,15 @@ export class Service {
   async start() {
     const log = openSync(this.#logPath, 'a');
     const [file, ...args] = this.#argv;
-    this.#child = spawn(file, args, { cwd: PROJECT_ROOT, stdio: ['ignore', log, log] });
+    const env = { ...process.env, ...this.#env };
+    this.#child = spawn(file, args, { cwd: PROJECT_ROOT, env, stdio: ['ignore', log, log] });
     closeSync(log);
     let startError;
     this.#child.once('error', (error) => (startError = error));
     children.add(this.#child);
     this.#child.once('exit', () => children.delete(this.#child));
 
-    const deadline = Date.now() + START_TIMEOUT_MS;
+    const deadline = Date.now() + this.#startTimeoutMs;
     while (!(await this.#answersPing())) {
       if (startError !== undefined) throw new Error(`${this.#name} did not start: ${startError.message}`);
       if (this.#hasExited()) throw new Error(`${this.#name} ended while starting, ${this.#ending()}`);
@@ -112,11 +117,11 @@ export class Service {
 /** A daemon under test, or a stock nsqd. */
 export class Daemon extends Service {
   /** `command` is split on spaces; `flags` are added to the addresses and the data path. */
-  constructor({ command, dataPath, logPath, tcpPort, httpPort, flags = [] }) {
+  constructor({ command, dataPath, logPath, tcpPort, httpPort, flags = [], env, startTimeoutMs }) {
     const [tcpAddress, httpAddress] = [`127.0.0.1:${tcpPort}`, `127.0.0.1:${httpPort}`];
     const addresses = [`--tcp-address=${tcpAddress}`, `--http-address=${httpAddress}`];
     const argv = [...command.split(' ').filter(Boolean), ...addresses, `--data-path=${dataPath}`, ...flags];
-    super({ name: 'the daemon', argv, httpAddress, logPath });
+    super({ name: 'the daemon', argv, httpAddress, logPath, env, startTimeoutMs });
     this.tcpAddress = tcpAddress;
   }
 }

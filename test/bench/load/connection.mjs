@@ -1,34 +1,56 @@
-// A client connection of the load generator: raw V2 protocol, one fixed read buffer, no object per message. It cuts the
-// byte stream into frames but leaves walking over them to the job, whose loop is the hot one.
+// A client connection of the load generator: raw V2 protocol, one read buffer for all connections of the process, no
+// object per message. It cuts the byte stream into frames but leaves walking over them to the job, whose loop is the hot
+// one.
 
 import { connect } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+
+import { identifyOf, newCodec } from './layers.mjs';
 
 export const FRAME_TYPE_ERROR = 1;
 export const FRAME_TYPE_MESSAGE = 2;
 
-const READ_BUFFER_BYTES = 512 * 1024;
-const FRAME_BYTES_MAX = 1024 * 1024;
+const READ_BUFFER = Buffer.allocUnsafeSlow(512 * 1024); // emptied before the next read, whichever connection it is of
+const PARTIAL_BYTES_MIN = 4096;
 const LENGTH_BYTES = 4;
 const MAGIC = '  V2';
+const HEARTBEAT = '_heartbeat_';
+const OPEN_AT_ONCE = 100;
 
 export class LoadConnection {
   #socket;
+  #codec;
   #walk = undefined;
-  #partial = Buffer.allocUnsafeSlow(FRAME_BYTES_MAX); // a frame that straddles two reads
+  #partial = Buffer.alloc(0); // a frame that straddles two reads
   #partialBytes = 0;
   #awaitFrame = undefined;
+  /** What came behind the answer to IDENTIFY, for the layer asked for; undefined when none was. */
+  #upgradeBytes = undefined;
 
   /**
-   * Connects and identifies. From `start` on, `walk(buffer, begin, end)` gets every run of bytes that begins with a
-   * frame and returns the offset behind the last whole one.
+   * Connects and identifies. `layer` is plain, tls, snappy or deflate. From `start` on, `walk(buffer, begin, end)` gets
+   * every run of bytes that begins with a frame and returns the offset behind the last whole one.
    */
-  static async open(address, identify = {}) {
+  static async open(address, layer = 'plain') {
     const connection = new LoadConnection();
+    connection.#codec = newCodec('plain', (buffer, end) => connection.#onBytes(buffer, end));
     await connection.#connect(address);
-    const body = Buffer.from(JSON.stringify(identify));
+    if (layer !== 'plain') connection.#upgradeBytes = Buffer.alloc(0);
+    const body = Buffer.from(JSON.stringify(identifyOf(layer)));
     connection.write(Buffer.concat([Buffer.from(`${MAGIC}IDENTIFY\n`), int32(body.length), body]));
     await connection.#nextFrame();
+    if (layer !== 'plain') await connection.#upgrade(layer);
     return connection;
+  }
+
+  /** Opens many, some at once. */
+  static async openAll(count, address, layer) {
+    const connections = [];
+    while (connections.length < count) {
+      const some = Math.min(OPEN_AT_ONCE, count - connections.length);
+      connections.push(...(await Promise.all(Array.from({ length: some }, () => LoadConnection.open(address, layer)))));
+    }
+    return connections;
   }
 
   async subscribe(topic, channel) {
@@ -41,6 +63,15 @@ export class LoadConnection {
   }
 
   write(bytes) {
+    this.#socket.write(this.#codec.encode(bytes));
+  }
+
+  /** Bytes for `writeEncoded`, to be sent any number of times. */
+  encodeRepeatable(bytes) {
+    return this.#codec.encodeRepeatable(bytes);
+  }
+
+  writeEncoded(bytes) {
     this.#socket.write(bytes);
   }
 
@@ -51,23 +82,46 @@ export class LoadConnection {
   async #connect(address) {
     const [host, port] = address.split(':');
     const onread = {
-      buffer: Buffer.allocUnsafeSlow(READ_BUFFER_BYTES),
-      callback: (bytesRead, buffer) => this.#onRead(buffer, bytesRead),
+      buffer: READ_BUFFER,
+      callback: (bytesRead, buffer) => {
+        this.#codec.decode(buffer, bytesRead);
+        return true;
+      },
     };
     this.#socket = connect({ host, port: Number(port), noDelay: true, onread });
     await new Promise((resolve, reject) => this.#socket.once('connect', resolve).once('error', reject));
+    this.#failOnEnd();
+  }
+
+  #failOnEnd() {
     this.#socket.on('error', fail).on('end', () => fail(new Error('the daemon closed the connection')));
   }
 
-  #onRead(buffer, end) {
+  async #upgrade(layer) {
+    if (layer === 'tls') {
+      this.#socket = connectTls({ socket: this.#socket, rejectUnauthorized: false });
+      this.#failOnEnd();
+      this.#socket.on('data', (chunk) => this.#codec.decode(chunk, chunk.length));
+    } else {
+      this.#codec = newCodec(layer, (buffer, end) => this.#onBytes(buffer, end));
+      this.write(Buffer.from('NOP\n')); // begins the stream, so that what is repeated need not
+    }
+    const confirmed = this.#nextFrame();
+    const begun = this.#upgradeBytes;
+    this.#upgradeBytes = undefined;
+    if (begun.length > 0) this.#codec.decode(begun, begun.length);
+    await confirmed;
+  }
+
+  #onBytes(buffer, end) {
     let begin = 0;
     if (this.#partialBytes > 0) {
       begin = this.#completePartial(buffer, end);
-      if (begin < 0) return true;
+      if (begin < 0) return;
     }
     const rest = this.#walkFrames(buffer, begin, end);
+    this.#reservePartial(end - rest);
     this.#partialBytes = buffer.copy(this.#partial, 0, rest, end);
-    return true;
   }
 
   /** Returns the offset behind the straddling frame, or -1 when even this read does not complete it. */
@@ -81,6 +135,7 @@ export class LoadConnection {
     if (this.#partialBytes < LENGTH_BYTES) take(LENGTH_BYTES - this.#partialBytes);
     if (this.#partialBytes < LENGTH_BYTES) return -1;
     const frameBytes = LENGTH_BYTES + this.#partial.readInt32BE(0);
+    this.#reservePartial(frameBytes);
     take(frameBytes - this.#partialBytes);
     if (this.#partialBytes < frameBytes) return -1;
     this.#walkFrames(this.#partial, 0, frameBytes);
@@ -88,16 +143,29 @@ export class LoadConnection {
     return taken;
   }
 
+  #reservePartial(bytes) {
+    if (bytes <= this.#partial.length) return;
+    const grown = Buffer.allocUnsafeSlow(Math.max(bytes, PARTIAL_BYTES_MIN));
+    this.#partial.copy(grown, 0, 0, this.#partialBytes);
+    this.#partial = grown;
+  }
+
   #walkFrames(buffer, begin, end) {
     return this.#walk === undefined ? this.#walkHandshake(buffer, begin, end) : this.#walk(buffer, begin, end);
   }
 
   #walkHandshake(buffer, begin, end) {
-    const next = frameEnd(buffer, begin, end);
-    if (next < 0) return begin;
-    failOnError(buffer, begin, next);
-    this.#awaitFrame();
-    return next;
+    let at = begin;
+    for (let next = frameEnd(buffer, at, end); next >= 0; next = frameEnd(buffer, at, end)) {
+      failOnError(buffer, at, next);
+      this.#awaitFrame?.();
+      at = next;
+      if (this.#upgradeBytes !== undefined) {
+        this.#upgradeBytes = Buffer.from(buffer.subarray(at, end));
+        return end;
+      }
+    }
+    return at;
   }
 
   #nextFrame() {
@@ -115,6 +183,10 @@ export function frameEnd(buffer, at, end) {
 /** The frame type stands behind the length; all its values fit the last byte. */
 export function frameType(buffer, at) {
   return buffer[at + 7];
+}
+
+export function isHeartbeat(buffer, at, next) {
+  return next - at === 8 + HEARTBEAT.length && buffer.latin1Slice(at + 8, next) === HEARTBEAT;
 }
 
 export function failOnError(buffer, at, next) {

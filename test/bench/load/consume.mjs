@@ -1,25 +1,22 @@
-// Consumes on one or several connections and finishes every message: all the FINs of one read go out in one write.
-// Measures from a number of messages to another, or for a time.
+// Consumes on one or several connections and finishes every message: all the FINs of one read in one write, or each in a
+// write of its own. Measures from a number of messages to another, or for a time; goes on consuming until it is ended, so
+// that what was published meanwhile can be seen to arrive.
 
-import { FRAME_TYPE_MESSAGE, LoadConnection, failOnError, frameEnd, frameType } from './connection.mjs';
+import { FRAME_TYPE_MESSAGE, LoadConnection, fail, failOnError, frameEnd, frameType, isHeartbeat } from './connection.mjs';
 
 const ID_OFFSET = 18; // in a message frame: length 4, type 4, timestamp 8, attempts 2
 const ID_BYTES = 16;
 const FIN_PREFIX = Buffer.from('FIN ');
-const FIN_BYTES = FIN_PREFIX.length + ID_BYTES + 1;
+export const FIN_BYTES = FIN_PREFIX.length + ID_BYTES + 1;
 
 /**
- * job: address, topic, channels (one connection each; name a channel twice for two connections), rdy, and either
- * warmupMessages and messagesTotal, or warmupMs and measureMs.
+ * job: address, subscriptions (a connection for each [topic, channel]), rdy, finsPerWrite (all when absent), layer, and
+ * either warmupMessages and messagesTotal, or warmupMs and measureMs.
  */
 export async function consume(job, reporter) {
-  const { address, topic, channels, rdy, warmupMessages = Infinity, messagesTotal = Infinity } = job;
-  const connections = [];
-  for (const channel of channels) {
-    const connection = await LoadConnection.open(address);
-    await connection.subscribe(topic, channel);
-    connections.push(connection);
-  }
+  const { subscriptions, rdy, finsPerWrite = Infinity, warmupMessages = Infinity, messagesTotal = Infinity } = job;
+  const connections = await LoadConnection.openAll(subscriptions.length, job.address, job.layer);
+  await Promise.all(connections.map((connection, index) => connection.subscribe(...subscriptions[index])));
 
   let received = 0;
   let receivedAtBegin = -1;
@@ -28,6 +25,7 @@ export async function consume(job, reporter) {
   const finish = () => {
     if (isEnding) return;
     isEnding = true;
+    if (receivedAtBegin < 0) fail(new Error('all messages came before the warm-up ended'));
     reporter.end(received - receivedAtBegin);
     reporter.done();
   };
@@ -40,17 +38,21 @@ export async function consume(job, reporter) {
 
   return function start() {
     if (job.warmupMs !== undefined) setTimeout(begin, job.warmupMs);
+    if (warmupMessages === 0) begin();
     for (const connection of connections) {
       connection.start((buffer, at, end) => {
         const fins = Buffer.allocUnsafe(Math.ceil((end - at) / (ID_OFFSET + ID_BYTES)) * FIN_BYTES);
         let count = 0;
         for (let next = frameEnd(buffer, at, end); next >= 0; next = frameEnd(buffer, at, end)) {
           if (frameType(buffer, at) === FRAME_TYPE_MESSAGE) writeFin(fins, count++ * FIN_BYTES, buffer, at + ID_OFFSET);
+          else if (isHeartbeat(buffer, at, next)) connection.write(Buffer.from('NOP\n'));
           else failOnError(buffer, at, next);
           at = next;
         }
         if (count === 0) return at;
-        connection.write(fins.subarray(0, count * FIN_BYTES));
+        for (let sent = 0; sent < count; sent += finsPerWrite) {
+          connection.write(fins.subarray(sent * FIN_BYTES, Math.min(count, sent + finsPerWrite) * FIN_BYTES));
+        }
         received += count;
         if (receivedAtBegin < 0 && received >= warmupMessages) begin();
         if (received >= messagesTotal) finish();
@@ -62,7 +64,7 @@ export async function consume(job, reporter) {
 }
 
 /** Copying byte by byte is faster than a call for so few bytes. */
-function writeFin(fins, at, buffer, idAt) {
+export function writeFin(fins, at, buffer, idAt) {
   fins[at] = FIN_PREFIX[0];
   fins[at + 1] = FIN_PREFIX[1];
   fins[at + 2] = FIN_PREFIX[2];

@@ -1,7 +1,7 @@
 // Consumes what paced.mjs publishes, in another process, and takes the time from the intended send time in the body
 // to the moment the message was read. Both processes read the same monotonic clock.
 
-import { FRAME_TYPE_MESSAGE, LoadConnection, failOnError, frameEnd, frameType } from './connection.mjs';
+import { FRAME_TYPE_MESSAGE, LoadConnection, failOnError, frameEnd, frameType, isHeartbeat } from './connection.mjs';
 
 const ID_OFFSET = 18;
 const BODY_OFFSET = 34;
@@ -23,6 +23,8 @@ export async function latency(job, reporter) {
           latenciesMs[received++] = Number(nowNs - buffer.readBigInt64BE(at + BODY_OFFSET)) / 1e6;
           fins.push(`FIN ${buffer.latin1Slice(at + ID_OFFSET, at + BODY_OFFSET)}\n`);
           if (received === warmupMessages) reporter.begin();
+        } else if (isHeartbeat(buffer, at, next)) {
+          connection.write(Buffer.from('NOP\n'));
         } else {
           failOnError(buffer, at, next);
         }

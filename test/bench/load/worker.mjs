@@ -3,11 +3,14 @@
 // and `done` with its result when it waits for nothing any more.
 
 import { consume } from './consume.mjs';
+import { exchange } from './exchange.mjs';
+import { http } from './http.mjs';
+import { idle } from './idle.mjs';
 import { latency } from './latency.mjs';
 import { paced } from './paced.mjs';
 import { publish } from './publish.mjs';
 
-const JOBS = { publish, consume, paced, latency };
+const JOBS = { publish, consume, exchange, http, idle, paced, latency };
 
 process.once('disconnect', () => process.exit(1)); // the parent is gone
 process.once('message', async (job) => {
@@ -31,6 +34,7 @@ class Reporter {
   end(messages) {
     const seconds = (performance.now() - this.#beginMs) / 1000;
     const { user, system } = process.cpuUsage(this.#cpuAtBegin);
+    if (seconds === 0) throw new Error('nothing was measured: the load was over at once');
     this.#result = { messages, seconds, loadCpuShare: (user + system) / 1e6 / seconds };
     process.send({ event: 'end' });
   }
