@@ -1,41 +1,68 @@
 // How fast the load generator is by itself: the jobs of the cases against load/canned-daemon.mjs, which answers without
-// doing a daemon's work. A daemon whose figure comes near these may be faster than its figure says.
+// doing a daemon's work. A daemon whose figure comes near these may be faster than its figure says. Generator and stand-in
+// share the cores, so where the stand-in shows 100 % it is the limit, and the generator could do more.
+//
+//   node test/bench/ceiling.mjs
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { join } from 'node:path';
 
-import { BenchRun, WARMUP_MS } from './bench-run.mjs';
+import { BenchRun } from './bench-run.mjs';
+import { bodiesOf, publishCommand, publishRequest } from './load/commands.mjs';
 
-const CANNED_DAEMON = join(import.meta.dirname, 'load', 'canned-daemon.mjs');
-const MEASURE_MS = 1500;
+const CANNED_DAEMON = new URL('load/canned-daemon.mjs', import.meta.url).pathname;
+const SIZES = { warmupMs: 700, measureMs: 1500, scale: 1 };
 const BODY_BYTES = 200;
-const PUB_BYTES = 'PUB bench\n'.length + 4 + BODY_BYTES;
-const MPUB_BYTES = 'MPUB bench\n'.length + 8 + 200 * (4 + BODY_BYTES);
-const times = { warmupMs: WARMUP_MS, measureMs: MEASURE_MS };
-const publish = { kind: 'publish', topic: 'bench', bodyBytes: BODY_BYTES, ...times };
-const consume = { kind: 'consume', topic: 'bench', rdy: 2500, ...times };
+const TOPIC = 'bench';
+
+const consume = { kind: 'consume', rdy: 2500 };
+const [toOne, toTwo] = [1, 2].map((count) => Array.from({ length: count }, () => [TOPIC, 'channel']));
 
 const CEILINGS = [
-  ['mpub-1', MPUB_BYTES, { ...publish, connections: 1, window: 8, messagesPerCommand: 200 }],
-  ['mpub-2', MPUB_BYTES, { ...publish, connections: 2, window: 8, messagesPerCommand: 200 }],
-  ['pub-window-1', PUB_BYTES, { ...publish, connections: 1, window: 1, messagesPerCommand: 1 }],
-  ['pub-window-100', PUB_BYTES, { ...publish, connections: 1, window: 100, messagesPerCommand: 1 }],
-  ['pub-64', PUB_BYTES, { ...publish, connections: 64, window: 1, messagesPerCommand: 1 }],
-  ['deliver-1', PUB_BYTES, { ...consume, channels: ['channel'] }],
-  ['deliver-2', PUB_BYTES, { ...consume, channels: ['channel', 'channel'] }],
+  ['mpub-1', publishJob({ connections: 1, window: 8, messagesPerCommand: 200 })],
+  ['mpub-2', publishJob({ connections: 2, window: 8, messagesPerCommand: 200 })],
+  ['pub-window-1', publishJob({ connections: 1, window: 1, messagesPerCommand: 1 })],
+  ['pub-window-100', publishJob({ connections: 1, window: 100, messagesPerCommand: 1 })],
+  ['pub-window-1000', publishJob({ connections: 1, window: 1000, messagesPerCommand: 1 })],
+  ['pub-64', publishJob({ connections: 64, window: 1, messagesPerCommand: 1 })],
+  ['pub-5000', publishJob({ connections: 5000, window: 1, messagesPerCommand: 1 })],
+  ['http-pub', httpJob({ connections: 16, messagesPerCommand: 1 })],
+  ['http-mpub', httpJob({ connections: 4, messagesPerCommand: 200 })],
+  ['body-20b-in', publishJob({ connections: 1, window: 8, messagesPerCommand: 200, bodyBytes: 20 })],
+  ['body-64k-in', publishJob({ connections: 1, window: 4, messagesPerCommand: 16, bodyBytes: 65_536 })],
+  ['delivery-1', { ...consume, subscriptions: toOne }],
+  ['delivery-2', { ...consume, subscriptions: toTwo }],
+  ['delivery-each-1', { ...consume, subscriptions: toOne, finsPerWrite: 1 }],
 ];
 
-for (const [name, commandBytes, job] of CEILINGS) {
-  const canned = spawn(process.execPath, [CANNED_DAEMON, String(commandBytes)]);
+for (const [name, job] of CEILINGS) {
+  const canned = spawn(process.execPath, [CANNED_DAEMON, String(commandBytesOf(job))]);
   try {
     const [port] = await once(canned.stdout, 'data');
-    const daemon = { tcpAddress: `127.0.0.1:${String(port).trim()}`, pid: canned.pid };
-    const [{ messages, seconds, loadCpuShare, cpuSeconds }] = await new BenchRun(daemon, MEASURE_MS).load(job);
+    const address = `127.0.0.1:${String(port).trim()}`;
+    const daemon = { tcpAddress: address, httpAddress: address, pid: canned.pid };
+    const bench = new BenchRun({ daemon, loopDelayPath: '', setup: {}, sizes: SIZES });
+    const [{ messages, seconds, loadCpuShare, cpuSeconds }] = await bench.load([{ ...job, ...bench.times }]);
     const rate = Math.round(messages / seconds).toLocaleString('en').padStart(12);
     const [load, standIn] = [loadCpuShare, cpuSeconds / seconds].map((share) => `${(share * 100).toFixed(0)} %`);
-    console.log(`${name.padEnd(14)} ${rate} msg/s, load CPU ${load}, stand-in ${standIn}`);
+    const others = `${(bench.othersCores * 100).toFixed(0)} %`;
+    console.log(`${name.padEnd(16)} ${rate} msg/s, load CPU ${load}, stand-in ${standIn}, others ${others}`);
   } finally {
     canned.kill();
   }
+}
+
+function publishJob(shape) {
+  return { kind: 'publish', topics: [TOPIC], bodyBytes: BODY_BYTES, ...shape };
+}
+
+function httpJob(shape) {
+  return { kind: 'http', topic: TOPIC, bodyBytes: BODY_BYTES, messagesMax: Number.MAX_SAFE_INTEGER, ...shape };
+}
+
+/** What the stand-in counts; the port's digits are part of an HTTP request. */
+function commandBytesOf({ kind, messagesPerCommand, bodyBytes }) {
+  if (kind === 'consume') return 1;
+  const bodies = bodiesOf('x', bodyBytes, messagesPerCommand);
+  return (kind === 'http' ? publishRequest('127.0.0.1:65535', TOPIC, bodies) : publishCommand(TOPIC, bodies)).length;
 }

@@ -8,25 +8,25 @@ const FILES_OF_A_PROCESS = 100;
 const SHAPE = { connections: 1, rdy: 2500, bodyBytes: 200, messagesTotal: MESSAGES_TOTAL, messagesPerCommand: 200 };
 
 export const deliverCases = [
-  deliverCase('deliver-1', 'delivery + FIN, RDY 2500, 1 connection', SHAPE, {
+  deliverCase('delivery-1', 'delivery + FIN, RDY 2500, 1 connection', SHAPE, {
     group: 'quick',
     goals: [{ figure: 'perSecond', ratioFrom: 2.5 }, { figure: 'cpuUsPerMessage', ratioTo: 0.4 }],
   }),
-  deliverCase('deliver-2', 'delivery + FIN, RDY 2500, 2 connections', { ...SHAPE, connections: 2 }, {
+  deliverCase('delivery-2', 'delivery + FIN, RDY 2500, 2 connections', { ...SHAPE, connections: 2 }, {
     goals: [{ figure: 'perSecond', ratioFrom: 2.5 }, { figure: 'cpuUsPerMessage', ratioTo: 0.4 }],
   }),
-  deliverCase('deliver-each-1', 'delivery, each FIN in a write of its own, 1 connection', {
+  deliverCase('delivery-each-1', 'delivery, each FIN in a write of its own, 1 connection', {
     ...SHAPE,
     finsPerWrite: 1,
     messagesTotal: 500_000,
   }),
-  deliverCase('deliver-each-2', 'delivery, each FIN in a write of its own, 2 connections', {
+  deliverCase('delivery-each-2', 'delivery, each FIN in a write of its own, 2 connections', {
     ...SHAPE,
     finsPerWrite: 1,
     connections: 2,
     messagesTotal: 500_000,
   }),
-  deliverCase('deliver-5000', 'delivery + FIN, RDY 10, 5,000 connections', { ...SHAPE, connections: 5000, rdy: 10 }, {
+  deliverCase('delivery-5000', 'delivery + FIN, RDY 10, 5,000 connections', { ...SHAPE, connections: 5000, rdy: 10 }, {
     filesMin: 5000 + FILES_OF_A_PROCESS,
   }),
 ];

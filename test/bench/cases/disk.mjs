@@ -22,7 +22,7 @@ export const diskCases = [
   }),
   publishCase('disk-pub-100', 'disk: PUB, 1 connection, 100 outstanding', PUB_100, { setups: 'disk' }),
   publishCase('disk-pub-64', 'disk: PUB, 64 connections, 1 outstanding each', PUB_64, { setups: 'disk' }),
-  deliverCase('disk-deliver', 'disk: delivery + FIN, RDY 2500, 1 connection', DRAIN, {
+  deliverCase('disk-delivery', 'disk: delivery + FIN, RDY 2500, 1 connection', DRAIN, {
     group: 'quick',
     setups: 'disk',
     goals: [{ figure: 'perSecond', ratioFrom: 8 }],
@@ -34,7 +34,7 @@ export const diskCases = [
   }),
   publishCase('fsync-pub-100', 'fsync: PUB, 1 connection, 100 outstanding', PUB_100, { setups: 'fsync', goals: NOT_SLOWER }),
   publishCase('fsync-pub-64', 'fsync: PUB, 64 connections, 1 outstanding', PUB_64, { setups: 'fsync', goals: NOT_SLOWER }),
-  deliverCase('fsync-deliver', 'fsync: delivery + FIN, RDY 2500, 1 connection', { ...DRAIN, messagesTotal: 100_000 }, {
+  deliverCase('fsync-delivery', 'fsync: delivery + FIN, RDY 2500, 1 connection', { ...DRAIN, messagesTotal: 100_000 }, {
     setups: 'fsync',
     goals: NOT_SLOWER,
   }),

@@ -1,6 +1,6 @@
 // Stands in for a daemon to find out how fast the load generator itself is: it answers without understanding.
-// Publishers get an OK per `commandBytes` received; a subscriber gets the same canned frames again and again, as far
-// as its window allows. Prints its port.
+// Publishers get an OK per `commandBytes` received, over HTTP an answer per request of so many bytes; a subscriber gets
+// the same canned frames again and again, as far as its window allows. Prints its port.
 //
 //   node canned-daemon.mjs <bytes of a publish command>
 
@@ -9,6 +9,7 @@ import { createServer } from 'node:net';
 const READ_BUFFER_BYTES = 512 * 1024;
 const OK = Buffer.from('\0\0\0\x06\0\0\0\0OK', 'latin1');
 const OKS = Buffer.concat(Array.from({ length: 1024 }, () => OK));
+const HTTP_OK = Buffer.from('HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 2\r\n\r\nOK');
 const FIN_BYTES = 21;
 const WINDOW = 2500;
 const BODY_BYTES = 200;
@@ -28,9 +29,16 @@ const server = createServer({ noDelay: true, highWaterMark: READ_BUFFER_BYTES },
   socket.on('error', () => {});
   socket.on('data', (chunk) => (step = step(chunk)));
 
-  function answerIdentify() {
+  function answerIdentify(chunk) {
+    if (chunk.toString('latin1', 0, 4) === 'POST') return answerRequests(chunk);
     socket.write(OK);
     return chooseRole;
+  }
+
+  function answerRequests(chunk) {
+    bytesReceived += chunk.length;
+    for (; bytesReceived >= commandBytes; bytesReceived -= commandBytes) socket.write(HTTP_OK);
+    return answerRequests;
   }
 
   function chooseRole(chunk) {
