@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { resolveCommandLine, startUpFailure } from './command-line.js';
 import type { Exit } from './command-line.js';
 import { newLogger, Nsqd, StartError } from './nsqd.js';
+import type { Options } from './options.js';
 
 /** Go's runtime ignores these; Node would die of them, or open its inspector. */
 const IGNORED_SIGNALS = ['SIGUSR1', 'SIGUSR2', 'SIGALRM', 'SIGPIPE', 'SIGXCPU', 'SIGXFSZ'] as const;
@@ -29,18 +30,29 @@ async function run(): Promise<void> {
     if (error instanceof StartError) return finish(startUpFailure(`failed to instantiate nsqd - ${error.message}`));
     throw error;
   }
-  stopOnSignal(nsqd);
+  leaveOnSignal(nsqd, result.options);
   process.on('uncaughtException', (error) => logger.error(`uncaught exception - ${error.stack ?? error.message}`));
 }
 
-/** The first signal stops cleanly. DEVIATION(second-signal): a second one, which stock nsqd ignores, ends at once. */
-function stopOnSignal(nsqd: Nsqd): void {
+/**
+ * The first signal stops cleanly, or drains first; one that comes while it drains stops.
+ * DEVIATION(second-signal): one that comes while it stops, which stock nsqd ignores, ends at once.
+ */
+function leaveOnSignal(nsqd: Nsqd, { sigtermMode }: Pick<Options, 'sigtermMode'>): void {
   let isStopping = false;
+  let drainsBySignal = false;
+  const stop = (): void => {
+    if (isStopping) return;
+    isStopping = true;
+    nsqd.stop().then((isComplete) => process.exit(isComplete ? 0 : 1), () => process.exit(1));
+  };
+  nsqd.onDrained = stop;
   for (const signal of STOP_SIGNALS) {
     process.on(signal, () => {
       if (isStopping) process.exit(EXIT_INTERRUPTED);
-      isStopping = true;
-      nsqd.stop().then((isComplete) => process.exit(isComplete ? 0 : 1), () => process.exit(1));
+      if (sigtermMode === 'stop' || signal !== 'SIGTERM' || (drainsBySignal && nsqd.isDraining)) return stop();
+      drainsBySignal = true;
+      nsqd.drain();
     });
   }
 }

@@ -50,6 +50,8 @@ export class Nsqd {
   readonly #startTimeMs = Date.now();
   #phase: 'starting' | 'running' | 'stopping' = 'starting';
   #lock: DirectoryLock | null = null;
+  /** Called once when draining has ended, whoever began it. Unless it is replaced, the daemon stops. */
+  onDrained: () => void = () => void this.stop();
 
   private constructor(options: Options, logger: Logger, tls: TlsIdentity | null) {
     this.#options = options;
@@ -62,6 +64,8 @@ export class Nsqd {
     });
     this.#lookup = new Lookup({ logger, clock: SYSTEM_CLOCK, broker: this.#broker });
     this.#broker.announcer = this.#lookup;
+    this.#broker.drain.onChange = (isOn) => (isOn ? this.#lookup.leave() : this.#lookup.comeBack());
+    this.#broker.drain.onEnded = () => this.onDrained();
     const authServers = authServersOf(options, SYSTEM_CLOCK);
     this.#tcp = new TcpServer({ options, logger, broker: this.#broker, tls, authServers });
     this.#tls = tls;
@@ -96,6 +100,19 @@ export class Nsqd {
   /** Bound HTTPS port; 0 without HTTPS. */
   get httpsPort(): number {
     return this.#https?.port ?? 0;
+  }
+
+  /**
+   * Refuses publishes and leaves the nsqlookupds; consumers stay until they have taken everything, at most as long as
+   * `--drain-timeout`. Then `onDrained` is called. Does nothing while it is under way.
+   */
+  drain(): void {
+    this.#broker.drain.start(this.#options.drainTimeoutMs);
+  }
+
+  /** True from `drain` on, unless it was taken back over HTTP. */
+  get isDraining(): boolean {
+    return this.#broker.drain.isOn;
   }
 
   /** The clean stop. False when not everything could be written; what was acknowledged is then still on disk. */
@@ -139,7 +156,8 @@ export class Nsqd {
   /** Why clients should be sent elsewhere for now; empty when all is well. */
   #unreadyReasons(): string[] {
     const error = this.#broker.healthError();
-    return [...(this.#phase === 'running' ? [] : [this.#phase]), ...(error === null ? [] : [error])];
+    const phase = this.#phase === 'running' && this.isDraining ? 'draining' : this.#phase;
+    return [...(phase === 'running' ? [] : [phase]), ...(error === null ? [] : [error])];
   }
 
   /** DEVIATION(data-path-created): a data path that does not exist is created; stock nsqd refuses to start. */

@@ -86,6 +86,15 @@ export const OPTION_TABLE = {
     { key: 'id', range: NODE_IDS },
   ),
 
+  // Leaving
+  sigtermMode: option(
+    'sigterm-mode', choiceOf(['stop', 'drain']), 'stop',
+    'what SIGTERM does: stop = stop cleanly at once; drain = refuse publishes and deliver what is left first',
+  ),
+  drainTimeoutMs: option('drain-timeout', DURATION, MINUTE_MS, 'longest time that draining may take, 0 = no limit', {
+    range: NOT_NEGATIVE,
+  }),
+
   // Listeners and the addresses told to others
   tcpAddress: option('tcp-address', STRING, '0.0.0.0:4150', `where TCP clients connect: ${LISTENER_HELP}`),
   httpAddress: option('http-address', STRING, '0.0.0.0:4151', `where HTTP clients connect: ${LISTENER_HELP}`),

@@ -2,6 +2,8 @@
 
 export interface Stats {
   readonly health: string;
+  readonly draining?: boolean;
+  readonly draining_messages?: number;
   readonly topics: readonly TopicStats[] | null;
   readonly producers: readonly ClientStats[] | null;
 }

@@ -19,8 +19,9 @@ import { NO_ANNOUNCER } from './announcer.js';
 import type { Announcer } from './announcer.js';
 import type { BrokerContext, BrokerOptions, LatencyRecorder } from './context.js';
 import { DiskHealth } from './disk-health.js';
+import { Drain } from './drain.js';
 import { exportTopic } from './export.js';
-import { PublishError } from './publish-error.js';
+import { EXITING_REASON, PublishError } from './publish-error.js';
 import { Topic } from './topic.js';
 import { topologyOf } from './topology.js';
 import { Turn } from './turn.js';
@@ -45,6 +46,7 @@ export interface BrokerParts {
 export class Broker {
   readonly turn: Turn;
   readonly alarmClock: AlarmClock;
+  readonly drain: Drain;
   /** Who is told of topics and channels that come and go. */
   announcer: Announcer = NO_ANNOUNCER;
   readonly #parts: BrokerParts;
@@ -60,6 +62,7 @@ export class Broker {
     this.#parts = parts;
     const { options, logger, clock, directory } = parts;
     this.alarmClock = new AlarmClock(clock);
+    this.drain = new Drain({ topics: this.#topics, logger, clock, alarmClock: this.alarmClock });
     this.turn = new Turn({
       clock,
       isSynced: options.durability === 'fsync',
@@ -129,13 +132,14 @@ export class Broker {
   }
 
   #deadLetterTopic(name: string): Topic {
-    if (this.#isExiting) throw new PublishError('exiting');
+    if (this.#isExiting) throw new PublishError(EXITING_REASON);
     return this.getTopic(name);
   }
 
   #createTopic(name: string): Topic {
     const topic = new Topic(name, this.#context);
     topic.restore([], false);
+    topic.isDraining = this.drain.isOn;
     this.#topics.set(name, topic);
     this.#parts.logger.info(`TOPIC(${name}): created`);
     if (!topic.isEphemeral) this.#metadataChanged();

@@ -30,7 +30,7 @@ import { deadLetterRuleOf } from './dead-letters.js';
 import type { DeadLetterRule } from './dead-letters.js';
 import type { DeferredPublish, HeldRecord } from './held-record.js';
 import { LogCursor } from './log-cursor.js';
-import { PublishError } from './publish-error.js';
+import { EXITING_REASON, PublishError } from './publish-error.js';
 import { restoreChannel, restoreDeferred } from './restore.js';
 import type { Commit, CommitWaiter, TurnTopic } from './turn.js';
 
@@ -58,6 +58,9 @@ export class Topic implements TurnTopic, ChannelTopic, DeadLetterTopic {
   #isHeld = false;
   #opening: Promise<void> = Promise.resolve();
   #isExiting = false;
+  #isDraining = false;
+  /** Whether publishes have to be looked at before they are taken: one test on the hot path for all reasons to refuse them. */
+  #isGuarded = false;
   /** In this turn's list of topics to commit. */
   #isTouched = false;
   /** Messages and body bytes of this turn, to be taken back from the counters if its commit fails. */
@@ -144,10 +147,10 @@ export class Topic implements TurnTopic, ChannelTopic, DeadLetterTopic {
   /**
    * Hot path (bench: mpub). Takes over a copy of `source` from `start` to `end` as one message, delivered after `deferMs`.
    * It counts as published once `committed` resolves, or the turn's commit settles.
-   * Throws PublishError `exiting` while the topic is being deleted or closed.
+   * Throws PublishError while the topic is being deleted, closed or drained. `isOwn`: a message of the daemon itself.
    */
-  publish(source: Uint8Array, deferMs = 0, start = 0, end = source.length): void {
-    if (this.#isExiting) throw new PublishError('exiting');
+  publish(source: Uint8Array, deferMs = 0, start = 0, end = source.length, isOwn = false): void {
+    if (this.#isGuarded) this.#admit(isOwn);
     const bodyBytes = end - start;
     if (!this.#isTouched) this.#beginTurn();
     this.messageCount += 1;
@@ -168,7 +171,26 @@ export class Topic implements TurnTopic, ChannelTopic, DeadLetterTopic {
 
   /** The same for messages of the daemon itself. */
   publishOwn(source: Uint8Array, start: number, end: number): void {
-    this.publish(source, 0, start, end);
+    this.publish(source, 0, start, end, true);
+  }
+
+  /** Draining is a matter of those who publish from outside. */
+  #admit(isOwn: boolean): void {
+    if (this.#isExiting) throw new PublishError(EXITING_REASON);
+    if (this.#isDraining && !isOwn) throw new PublishError('draining');
+  }
+
+  #guard(): void {
+    this.#isGuarded = this.#isExiting || this.#isDraining;
+  }
+
+  set isDraining(isDraining: boolean) {
+    this.#isDraining = isDraining;
+    this.#guard();
+  }
+
+  get isDraining(): boolean {
+    return this.#isDraining;
   }
 
   #beginTurn(): void {
@@ -417,6 +439,7 @@ export class Topic implements TurnTopic, ChannelTopic, DeadLetterTopic {
   /** Closes all consumers and removes everything, memory and files. */
   delete(): void {
     this.#isExiting = true;
+    this.#guard();
     for (const name of [...this.#channels.keys()]) this.deleteChannel(name);
     this.#checkpointAlarm.cancel();
     this.log.discardAll();
@@ -560,6 +583,7 @@ export class Topic implements TurnTopic, ChannelTopic, DeadLetterTopic {
   /** Refuses publishes and stops deliveries; what it holds stays for the export of a clean stop. */
   stop(): void {
     this.#isExiting = true;
+    this.#guard();
     this.#checkpointAlarm.cancel();
     for (const channel of this.#channels.values()) channel.stop();
   }

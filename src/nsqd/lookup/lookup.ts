@@ -38,6 +38,9 @@ export class Lookup implements Announcer {
   /** Questions about new topics that are not answered yet. */
   readonly #questions = new Set<AbortController>();
   #options: LookupOptions | null = null;
+  #addresses: readonly string[] = [];
+  /** The daemon does not want to be found. */
+  #isAway = false;
 
   constructor(parts: LookupParts) {
     this.#parts = parts;
@@ -51,6 +54,22 @@ export class Lookup implements Announcer {
 
   /** Drops the peers that are not listed, keeps those that are, connects to new ones. Duplicates count once. */
   setAddresses(addresses: readonly string[]): void {
+    this.#addresses = addresses;
+    if (!this.#isAway) this.#connectTo(addresses);
+  }
+
+  /** Ends all connections, by which the nsqlookupds forget the daemon, until `comeBack`. */
+  leave(): void {
+    this.#isAway = true;
+    this.#connectTo([]);
+  }
+
+  comeBack(): void {
+    this.#isAway = false;
+    this.#connectTo(this.#addresses);
+  }
+
+  #connectTo(addresses: readonly string[]): void {
     if (this.#options === null) return;
     const { logger } = this.#parts;
     for (const [address, peer] of this.#peers) {

@@ -17,6 +17,7 @@ export function statsJson(report: StatsReport): string {
   return goJsonText({
     version: report.version,
     health: report.health,
+    ...(report.drainingMessages === null ? {} : { draining: true, draining_messages: report.drainingMessages }),
     start_time: Math.floor(report.startTimeMs / MS_PER_SECOND),
     topics: snapshot.topics?.map(topicObject) ?? null,
     ...(memory === null ? {} : { memory: Object.fromEntries(memoryFields(memory)) }),

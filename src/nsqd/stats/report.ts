@@ -11,6 +11,8 @@ export interface StatsReport {
   readonly versionLine: string;
   /** `OK`, or `NOK - ` and the error (http-api 8). */
   readonly health: string;
+  /** Messages left to deliver while the daemon drains, otherwise null. */
+  readonly drainingMessages: number | null;
   /** Unix milliseconds. */
   readonly startTimeMs: number;
   /** Milliseconds with fractions. */

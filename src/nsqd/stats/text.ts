@@ -18,6 +18,7 @@ export function statsText(report: StatsReport, nowMs: number): string {
     `start_time ${rfc3339(new Date(report.startTimeMs))}\n`,
     `uptime ${formatDuration(report.uptimeMs)}\n`,
     `\nHealth: ${report.health}\n`,
+    report.drainingMessages === null ? '' : `\nDraining: ${report.drainingMessages} messages left\n`,
     memory === null ? '' : memoryText(memory),
     topicsText(snapshot.topics ?? [], nowMs),
     producersText(snapshot.producers ?? [], nowMs),

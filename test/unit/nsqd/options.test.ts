@@ -79,6 +79,8 @@ const OWN: readonly [flag: string, key: string, field: OptionField, word: string
   ['max-defer-timeout', 'max_defer_timeout', 'maxDeferTimeoutMs', 'duration', 0],
   ['min-free-disk-bytes', 'min_free_disk_bytes', 'minFreeDiskBytes', 'int', 0],
   ['requeue-on-disconnect', 'requeue_on_disconnect', 'requeueOnDisconnect', '', false],
+  ['sigterm-mode', 'sigterm_mode', 'sigtermMode', 'string', 'stop'],
+  ['drain-timeout', 'drain_timeout', 'drainTimeoutMs', 'duration', 60e9],
   ['max-attempts', 'max_attempts', 'maxAttempts', 'int', 0],
   ['dead-letter-topic-suffix', 'dead_letter_topic_suffix', 'deadLetterTopicSuffix', 'string', '.dead'],
 ];

@@ -19,7 +19,7 @@ function ping(context: HttpContext, exchange: Exchange): void {
   sendPlain(exchange, error === null ? 200 : 500, healthText(error));
 }
 
-/** The ports are those bound, not those broadcast. */
+/** `draining` is there only while it is true. The ports are those bound, not those broadcast. */
 function info(context: HttpContext, exchange: Exchange): void {
   const { options } = context;
   sendJson(exchange, goJsonText({
@@ -35,5 +35,6 @@ function info(context: HttpContext, exchange: Exchange): void {
     max_deflate_level: options.maxDeflateLevel,
     topology_zone: options.topologyZone,
     topology_region: options.topologyRegion,
+    draining: context.broker.drain.isOn || undefined,
   }));
 }

@@ -5,7 +5,7 @@
 import type { BodyEnd } from '../../../lib/http/request-body.js';
 import type { Query } from '../../../lib/http/query.js';
 import { parseDecimalInteger } from '../../../lib/options/go-integer.js';
-import { PublishError } from '../../broker/publish-error.js';
+import { EXITING_REASON, PublishError } from '../../broker/publish-error.js';
 import type { Topic } from '../../broker/topic.js';
 import { deferMsMax } from '../../options.js';
 import { createdTopic, readQuery, validTopicArgument } from '../arguments.js';
@@ -100,5 +100,5 @@ function answerWhenKept(exchange: Exchange, topic: Topic, publish: () => void): 
  */
 function refusePublish(exchange: Exchange, error: unknown): void {
   if (!(error instanceof PublishError)) throw error;
-  sendError(exchange, error.cause === undefined ? EXITING : { ...EXITING, code: error.message });
+  sendError(exchange, error.message === EXITING_REASON ? EXITING : { ...EXITING, code: error.message });
 }

@@ -27,6 +27,7 @@ function reportOf(context: HttpContext, query: Query): StatsReport {
     version: context.version,
     versionLine: context.versionLine,
     health: healthText(context.broker.healthError()),
+    drainingMessages: context.broker.drain.isOn ? context.broker.drain.messagesLeft() : null,
     startTimeMs: context.startTimeMs,
     uptimeMs: performance.timeOrigin + performance.now() - context.startTimeMs,
     setAside: context.broker.setAside(),

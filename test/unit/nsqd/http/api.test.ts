@@ -290,7 +290,24 @@ describe('/config', () => {
     ['PUT /config/nsqlookupd_tcp_addresses', '["<a&b>"]', 200, '["\\u003ca\\u0026b\\u003e"]'],
     ['PUT /config/log_level', 'DeBug', 200, '1'],
     ['GET /config/log_level', '', 200, '1'],
+    ['GET /config/drain', '', 200, 'false'],
+    ['PUT /config/drain', '', 413, 'INVALID_VALUE'],
+    ['PUT /config/drain', 'yes', 400, 'INVALID_VALUE'],
+    ['PUT /config/drain', 'off', 200, 'false'],
+    ['PUT /config/drain', ' on\n', 200, 'true'],
+    ['GET /config/drain', '', 200, 'true'],
+    ['PUT /config/drain', 'F', 200, 'false'],
   ])('%s', (...row) => expectRow(row));
+
+  it('drains as long as the option says, and not for less once it has ended', async () => {
+    await using own = await FakeDaemon.start({ options: { drainTimeoutMs: 1234 } });
+    const put = async (value: string): Promise<number> => {
+      return (await fetch(`http://127.0.0.1:${own.server.port}/config/drain`, { method: 'PUT', body: value })).status;
+    };
+    expect([await put('true'), own.broker.drain.startedWithMs]).toEqual([200, [1234]]);
+    own.broker.drain.hasEnded = true;
+    expect([await put('false'), own.broker.drain.isOn]).toEqual([503, true]);
+  });
 
   it('tells of changed addresses', () => {
     expect(daemon.lookupdAddresses).toEqual([['127.0.0.1:4160'], [], [''], ['<a&b>']]);

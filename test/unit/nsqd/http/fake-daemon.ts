@@ -129,6 +129,20 @@ export class FakeBroker {
   isExiting = false;
   error: string | null = null;
   metadata: Promise<void> = Promise.resolve();
+  readonly drain = {
+    isOn: false,
+    hasEnded: false,
+    startedWithMs: [] as number[],
+    messagesLeft: () => 3,
+    start: (timeoutMs: number) => {
+      this.drain.isOn = true;
+      this.drain.startedWithMs.push(timeoutMs);
+    },
+    cancel: () => {
+      if (!this.drain.hasEnded) this.drain.isOn = false;
+      return !this.drain.hasEnded;
+    },
+  };
 
   getTopic(name: string): FakeTopic {
     const topic = this.topics.get(name) ?? new FakeTopic(name);

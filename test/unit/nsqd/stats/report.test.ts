@@ -23,7 +23,7 @@ function report(filter: Partial<StatsFilter> = {}, fields: Partial<StatsReport> 
   return {
     version: '1.3.0',
     versionLine: 'nsqd v1.3.0 (built w/go1.19.8)',
-    health: 'OK',
+    health: 'OK', drainingMessages: null,
     startTimeMs: START_MS,
     uptimeMs: 1175.259801,
     memory: null,
