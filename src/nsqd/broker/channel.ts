@@ -26,6 +26,8 @@ import { DeferredHeap } from './deferred-heap.js';
 import type { DeferredPublish, HeldRecord } from './held-record.js';
 import { InFlightTable, NO_SLOT } from './in-flight-table.js';
 import type { LogCursor } from './log-cursor.js';
+import { HeldStraggler, InFlightStraggler } from './straggler.js';
+import type { Straggler } from './straggler.js';
 import type { Subscriber } from './subscriber.js';
 import { RANKS } from './topology.js';
 import type { ClientPlace, Standing, Topology } from './topology.js';
@@ -566,10 +568,32 @@ export class Channel implements TurnChannel {
     return this.#cursors;
   }
 
+  /** Reads an own queue from now on, before what the topic releases. */
+  addOwnQueue(cursor: LogCursor): void {
+    this.#cursors.unshift(cursor);
+  }
+
+  /** Steps over messages that wait elsewhere, or are for others, as far as nothing unread comes before them. */
+  passSkips(): void {
+    for (const cursor of this.#cursors) cursor.passSkips();
+  }
+
+  /** Unfinished messages in these chunks that are not waiting to be read. */
+  stragglersIn(chunks: ReadonlySet<Chunk>): Straggler[] {
+    const found: Straggler[] = [];
+    const table = this.#inFlight;
+    for (const slot of table.slots()) {
+      if (chunks.has(table.chunks[slot]!)) found.push(new InFlightStraggler(table, slot));
+    }
+    for (const record of this.returnedRecords()) if (chunks.has(record.chunk)) found.push(new HeldStraggler(record));
+    for (const record of this.#deferred.values()) if (chunks.has(record.chunk)) found.push(new HeldStraggler(record));
+    return found;
+  }
+
   /** Forgets its own queue once everything in it is finished. True when it did. */
   dropFinishedQueue(): boolean {
     const own = this.#cursors.length > 1 ? this.#cursors[0]! : null;
-    if (own === null || own.available() > 0) return false;
+    if (own === null || own.available() > 0 || own.log.liveChunks().some(({ held }) => held > 0)) return false;
     own.skipTo(own.limit);
     own.log.trim();
     if (!own.log.isEmpty()) return false;

@@ -44,6 +44,7 @@ function channelState(topic: CheckpointedTopic, channel: Channel, wallOffsetMs: 
     name: channel.name,
     cursor: topic.log.placeOf(topicCursor.reader),
     ownCursor: ownCursor === null ? null : ownCursor.log.placeOf(ownCursor.reader),
+    ...(ownCursor === null ? {} : { ownEnd: ownCursor.log.placeOf(ownCursor.log.end()) }),
     ownMetaText: ownCursor === null ? null : ownCursor.log.metaText,
     skips: skipsOf(topicCursor, waiting),
     ownSkips: ownCursor === null ? [] : skipsOf(ownCursor, waiting),

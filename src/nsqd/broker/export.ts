@@ -77,6 +77,7 @@ function keepOwnMessages(topic: Topic, { clock }: BrokerContext): OwnQueue {
   const wallOffsetMs = clock.wallMs() - clock.monotonicMs();
   const deferred = topic.deferred.map((each) => deferredState(log, each, wallOffsetMs));
   for (const channel of topic.channels.values()) channel.abandon();
+  topic.forgetOldPlaces();
   if (topic.depth() === 0) log.trim();
   return { released, deferred, metaText: formatQueueMeta(log.meta(), null) };
 }

@@ -4,8 +4,8 @@ import type { Chunk } from '../storage/chunk.js';
 
 export interface HeldRecord {
   /** The record's place; the channel holds the chunk (Chunk.hold) for as long as this object stands for it. */
-  readonly chunk: Chunk;
-  readonly position: number;
+  chunk: Chunk;
+  position: number;
   /** Deliveries so far. */
   readonly attempts: number;
   /** Deferred: monotonic milliseconds when it goes back to the queue. Otherwise 0. */

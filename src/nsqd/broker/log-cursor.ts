@@ -21,7 +21,7 @@ export class LogCursor {
   readonly log: MessageLog;
   readonly reader: LogReader;
   /** Up to where the log may be read; moves on as a topic releases messages. */
-  readonly limit: LogPosition;
+  limit: LogPosition;
   readonly #skips = new RingBuffer<Skip>();
   #skippedAhead = 0;
   /** Index of the first skip, Infinity when there is none: one comparison per message. */
@@ -43,6 +43,21 @@ export class LogCursor {
     this.#skips.push(skip);
     this.#skippedAhead += skip.to.index - skip.fromIndex;
     if (this.#skips.length === 1) this.nextSkipIndex = skip.fromIndex;
+  }
+
+  /** The log has grown up to its end by messages that wait elsewhere; `first` is the place of the first of them. */
+  extendOver(first: LogPosition): void {
+    const end = this.log.end();
+    this.addSkip({ fromIndex: first.index, from: first, to: end });
+    this.limit = end;
+    this.passSkips();
+  }
+
+  /** Nothing from there to the limit is for this cursor. */
+  leaveOutFrom(place: LogPosition): void {
+    const from = place.index < this.reader.index ? this.reader : place;
+    if (from.index >= this.limit.index) return;
+    this.addSkip({ fromIndex: from.index, from: at(from), to: this.limit });
   }
 
   /** Puts skips in among those that are there already; of two that begin at the same message the longer one stays. */
@@ -82,4 +97,8 @@ export class LogCursor {
   skips(): Iterable<Skip> {
     return this.#skips.values();
   }
+}
+
+function at({ chunk, position, index }: LogPosition): LogPosition {
+  return { chunk, position, index };
 }

@@ -32,7 +32,11 @@ import type { DeferredPublish, HeldRecord } from './held-record.js';
 import { LogCursor } from './log-cursor.js';
 import { EXITING_REASON, PublishError } from './publish-error.js';
 import { restoreChannel, restoreDeferred } from './restore.js';
+import { Stragglers } from './stragglers.js';
 import type { Commit, CommitWaiter, TurnTopic } from './turn.js';
+
+/** Between two steps of moving messages. */
+const STRAGGLER_STEP_MS = 2;
 
 export class Topic implements TurnTopic, ChannelTopic, DeadLetterTopic {
   readonly name: string;
@@ -70,6 +74,10 @@ export class Topic implements TurnTopic, ChannelTopic, DeadLetterTopic {
   #stateIsUrgent = false;
   /** What this turn's commit adds to the state. */
   #changes: StateChange[] = [];
+
+  readonly #stragglers = new Stragglers(this);
+  /** Next file numbers of own queues that were dropped, by channel: a number names one content as long as a run lasts. */
+  readonly #ownFileNumbers = new Map<string, number>();
 
   messageCount = 0;
   messageBytes = 0;
@@ -358,6 +366,7 @@ export class Topic implements TurnTopic, ChannelTopic, DeadLetterTopic {
     const log = this.#openLog(queue, 'through');
     const { metaText, greatestId, warnings } = recoverLog(log);
     this.#continueIds(greatestId);
+    this.#ownFileNumbers.set(channelName, log.files.nextNumber);
     for (const warning of warnings) this.#context.logger.warn(`DISKQUEUE(${queue}): ${warning}`);
     if (log.isEmpty()) return null;
     const state = this.#found?.channels.find(({ name }) => name === channelName);
@@ -371,7 +380,36 @@ export class Topic implements TurnTopic, ChannelTopic, DeadLetterTopic {
     log.run = this.log.run;
     if (state !== undefined && !isCurrent) this.#foreignQueues.add(channelName);
     const place = isCurrent ? state.ownCursor : null;
-    return new LogCursor(log, log.addReader(place === null ? null : log.seek(...place)), log.end());
+    const cursor = new LogCursor(log, log.addReader(place === null ? null : log.seek(...place)), log.end());
+    // What follows was written to be moved here, and is still at its old place.
+    if (isCurrent && state.ownEnd !== undefined) cursor.leaveOutFrom(log.seek(...state.ownEnd));
+    return cursor;
+  }
+
+  ownQueueOf(channel: Channel): LogCursor {
+    const [existing] = channel.cursors;
+    if (channel.cursors.length > 1) return existing!;
+    const queue = channelQueueName(this.name, channel.name);
+    const log = this.#openLog(queue, channel.isEphemeral ? 'never' : 'through');
+    log.run = this.log.run;
+    log.reservePlace([this.#ownFileNumbers.get(channel.name) ?? 0, 0]);
+    // Before its first record: it tells a start that this run has begun the queue.
+    if (!channel.isEphemeral) log.writeMeta();
+    const cursor = new LogCursor(log, log.addReader(null), log.end());
+    channel.addOwnQueue(cursor);
+    return cursor;
+  }
+
+  #dropFinishedQueue(channel: Channel): void {
+    const [own] = channel.cursors;
+    if (!channel.dropFinishedQueue()) return;
+    this.#ownFileNumbers.set(channel.name, own!.log.files.nextNumber);
+    this.#removeOwnQueue(channel.name);
+  }
+
+  /** The files that are left to be read hold everything: called by the clean stop, once they do. */
+  forgetOldPlaces(): void {
+    this.#stragglers.forgetOldPlaces();
   }
 
   /** A normal channel of an ephemeral topic overflows to disk; an ephemeral topic alone never touches it. */
@@ -490,10 +528,13 @@ export class Topic implements TurnTopic, ChannelTopic, DeadLetterTopic {
     try {
       for (const channel of this.#channels.values()) {
         channel.hasChanged = false;
-        if (channel.dropFinishedQueue()) this.#removeOwnQueue(channel.name);
+        channel.passSkips();
+        this.#dropFinishedQueue(channel);
       }
       this.log.trim();
+      const hasMore = this.#moveStragglers();
       this.#writeState();
+      if (hasMore) this.#checkpointAlarm.setFor(this.#context.clock.monotonicMs() + STRAGGLER_STEP_MS);
       this.log.flush((error) => {
         if (error !== null) this.#context.reportStorageFailure(`TOPIC(${this.name}): failed to sync`, error);
       });
@@ -504,13 +545,27 @@ export class Topic implements TurnTopic, ChannelTopic, DeadLetterTopic {
     }
   }
 
+  /** True when more are to be moved. */
+  #moveStragglers(): boolean {
+    try {
+      return this.#stragglers.move();
+    } catch (error) {
+      this.#context.reportStorageFailure(`TOPIC(${this.name}): failed to move messages to another file`, error);
+      return false;
+    }
+  }
+
   #writeState(): void {
-    this.stateFile.replace(topicState(this, this.#context.clock));
+    const isSynced = this.#stragglers.hasMoved && this.#context.options.durability === 'fsync';
+    if (isSynced) for (const channel of this.#channels.values()) channel.cursors[0]!.log.files.syncNow();
+    this.stateFile.replace(topicState(this, this.#context.clock), isSynced);
+    if (isSynced) this.#context.directory.fileSystem.syncDirectoryNow(this.#context.directory.path);
+    this.#stragglers.forgetOldPlaces();
     this.#stateIsUrgent = false;
     this.#changes = [];
     this.log.writeMeta();
     for (const channel of this.#channels.values()) {
-      if (channel.cursors.length > 1) channel.cursors[0]!.log.writeMeta();
+      if (channel.cursors.length > 1 && !channel.isEphemeral) channel.cursors[0]!.log.writeMeta();
     }
   }
 

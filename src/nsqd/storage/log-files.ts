@@ -40,6 +40,10 @@ export class LogFiles {
     return this.#segments;
   }
 
+  get currentBytes(): number {
+    return this.#current?.size ?? 0;
+  }
+
   get nextNumber(): number {
     return this.#nextNumber;
   }

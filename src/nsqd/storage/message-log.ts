@@ -373,6 +373,16 @@ export class MessageLog implements ChunkOwner {
     this.#dropDoneFront();
   }
 
+  /** Chunks that are not done, oldest first. */
+  liveChunks(): readonly Chunk[] {
+    return this.#live;
+  }
+
+  /** Size of the file that is being written, 0 if there is none. */
+  currentFileBytes(): number {
+    return this.#files.currentBytes;
+  }
+
   /** True when nothing is left: no record unread, none held. */
   isEmpty(): boolean {
     return this.#oldest() === null;

@@ -23,11 +23,11 @@ export class TopicStateFile {
   }
 
   /** Throws StorageError; the former content is then untouched. */
-  replace(state: TopicState): void {
+  replace(state: TopicState, isDurable = false): void {
     const text = formatTopicState(state);
-    if (text === this.#snapshot && this.#size === Buffer.byteLength(text)) return;
+    if (!isDurable && text === this.#snapshot && this.#size === Buffer.byteLength(text)) return;
     this.close();
-    this.#directory.replace(this.#path, text, false);
+    this.#directory.replace(this.#path, text, isDurable);
     this.#snapshot = text;
     this.#size = Buffer.byteLength(text);
   }

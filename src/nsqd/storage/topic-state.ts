@@ -30,6 +30,8 @@ export interface ChannelState {
   readonly cursor: FilePlace;
   /** Where it reads its own queue on; null when it has none. */
   readonly ownCursor: FilePlace | null;
+  /** Up to where its own queue is filled; that is its end when there is none. */
+  readonly ownEnd?: FilePlace;
   /** The text of its own queue's metadata, as TopicState.metaText; null when it has no queue of its own. */
   readonly ownMetaText: string | null;
   /** Stretches of the topic's log that are not for this channel. */
@@ -128,6 +130,7 @@ function isChannelState(value: unknown): value is ChannelState {
     && typeof value['name'] === 'string' && isValidName(value['name'])
     && isPlace(value['cursor'])
     && (value['ownCursor'] === null || isPlace(value['ownCursor']))
+    && (value['ownEnd'] === undefined || isPlace(value['ownEnd']))
     && isTextOrNull(value['ownMetaText'])
     && isListOf(value['skips'], isSkip)
     && isListOf(value['ownSkips'], isSkip)
