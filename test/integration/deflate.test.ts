@@ -81,14 +81,13 @@ describe('a bomb', () => {
     const bomb = deflateRawSync(Buffer.alloc(20 * MEBIBYTE, 'NOP\n'), SYNC);
     const before = own.residentBytes();
     attacker.writeCompressed(bomb);
-    for (let count = 0; count < 10; count += 1) {
-      const start = performance.now();
-      await other.publish('t', 'x');
-      expect(performance.now() - start).toBeLessThan(300);
-    }
-    expect(own.residentBytes() - before).toBeLessThan(60 * MEBIBYTE);
     attacker.command('PUB t', 'done');
-    await attacker.expectOk(15_000);
+    let isBombOver = false;
+    const bombIsOver = attacker.expectOk(30_000).then(() => (isBombOver = true));
+    for (let count = 0; count < 5; count += 1) await other.publish('t', 'x');
+    expect(isBombOver).toBe(false);
+    expect(own.residentBytes() - before).toBeLessThan(60 * MEBIBYTE);
+    await bombIsOver;
   });
 
   it('of one line or body is refused at its limit', async () => {

@@ -11,6 +11,7 @@ import type { Socket } from 'node:net';
 import { answerFailed, identifyFailed, ProtocolError, publishFailed } from '../../lib/protocol/errors.js';
 import { encodeFrame, FRAME_ERROR, HEARTBEAT_FRAME, OK_FRAME } from '../../lib/protocol/frame.js';
 import type { Logger } from '../../lib/log/logger.js';
+import type { SharedRead } from '../../lib/net/shared-read.js';
 import { TlsRequired } from '../../lib/options/tls-types.js';
 import type { AuthServers, Requester } from '../auth/auth-servers.js';
 import { ClientAuth } from '../auth/client-auth.js';
@@ -56,6 +57,7 @@ export interface ConnectionContext {
   readonly logger: Logger;
   readonly broker: Broker;
   readonly pool: OutputPool;
+  readonly sharedRead: SharedRead;
   /** Null without a certificate. */
   readonly tls: TlsAcceptor | null;
   /** Null while clients need no authorization. */
@@ -122,7 +124,7 @@ export class Connection implements CommandClient, TurnOutput, CommitWaiter, Laye
     this.#deadlines = new Deadlines(this, alarmClock, () => turn.nowMs());
     socket.setNoDelay(true);
     socket.setKeepAlive(true, 15_000);
-    const transport = new SocketTransport(socket, this);
+    const transport = new SocketTransport(socket, this, context.sharedRead);
     this.#transport = transport;
     this.#layers = new Layers(transport, context.options, context.pool, context.tls);
   }

@@ -76,7 +76,7 @@ export class Layers {
   #shaken(outcome: HandshakeOutcome, grants: Grants, owner: LayersOwner): void {
     if (outcome.kind === 'failed') return owner.upgradeFailed(outcome.reason, outcome.isAnswerable);
     this.tls = describeTls(outcome.socket);
-    this.#top = new SocketTransport(outcome.socket, owner);
+    this.#top = new SocketTransport(outcome.socket, owner, null);
     const isTaken = this.#top.write(OK_FRAME);
     if (grants.deflate || grants.snappy) this.#compress(grants, owner);
     else owner.upgraded(this.#top, isTaken);

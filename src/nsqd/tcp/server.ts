@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
 import type { Logger } from '../../lib/log/logger.js';
 import { boundTo, listen } from '../../lib/net/listen.js';
+import { SharedRead } from '../../lib/net/shared-read.js';
 import type { TlsIdentity } from '../../lib/net/tls-identity.js';
 import type { AuthServers } from '../auth/auth-servers.js';
 import type { Broker } from '../broker/broker.js';
@@ -27,13 +28,14 @@ export class TcpServer {
   readonly #server: Server;
   readonly #connections = new Set<Connection>();
   readonly #pool = new OutputPool();
+  readonly #sharedRead = new SharedRead();
   readonly #tls: TlsAcceptor | null;
   #nextId = 1;
 
   constructor(parts: TcpServerParts) {
     this.#parts = parts;
     this.#tls = parts.tls === null ? null : new TlsAcceptor(parts.tls);
-    this.#server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: false });
+    this.#server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true });
     this.#server.on('connection', (socket) => this.#accept(socket));
   }
 
@@ -70,6 +72,7 @@ export class TcpServer {
     const connection = new Connection(socket, this.#nextId, {
       options, logger, broker, authServers,
       pool: this.#pool,
+      sharedRead: this.#sharedRead,
       tls: this.#tls,
       onClosed: (closed) => this.#connections.delete(closed),
     });

@@ -1,7 +1,9 @@
 // The lowest layer of a connection: a socket, be it plain or TLS.
 
 import type { Socket } from 'node:net';
-import { TLSSocket } from 'node:tls';
+import type { TLSSocket } from 'node:tls';
+import { openAsStream } from '../../lib/net/shared-read.js';
+import type { SharedRead } from '../../lib/net/shared-read.js';
 import type { Transport, TransportHandler } from './transport.js';
 
 const NOTHING = Buffer.alloc(0);
@@ -16,11 +18,17 @@ export class SocketTransport implements Transport {
   /** A TLS socket tells its end even while it is paused; whoever paused it is told after resuming. */
   #hasEndedPaused = false;
 
-  constructor(socket: Socket, handler: TransportHandler) {
+  /** What arrives stays with the socket from then on. */
+  readonly #handBack: () => void;
+
+  /** `sharedRead` for a socket accepted with `pauseOnConnect`; null for a TLS socket, which cannot be read that way. */
+  constructor(accepted: Socket | TLSSocket, handler: TransportHandler, sharedRead: SharedRead | null) {
     this.handler = handler;
+    this.#isEncrypted = sharedRead === null;
+    const onBytes = (bytes: Buffer): void => this.handler.received(bytes);
+    const { socket, handBack } = sharedRead?.open(accepted, onBytes) ?? openAsStream(accepted, onBytes);
     this.#socket = socket;
-    this.#isEncrypted = socket instanceof TLSSocket;
-    socket.on('data', this.#onData);
+    this.#handBack = handBack;
     socket.on('end', () => this.#onEnd());
     socket.on('error', (error) => this.handler.failed(error));
     socket.on('close', () => this.handler.closed());
@@ -66,13 +74,9 @@ export class SocketTransport implements Transport {
   /** The socket, paused, for another layer to read from: this one delivers no more bytes. */
   release(): Socket {
     this.#socket.pause();
-    this.#socket.off('data', this.#onData);
+    this.#handBack();
     return this.#socket;
   }
-
-  readonly #onData = (bytes: Buffer): void => {
-    this.handler.received(bytes);
-  };
 
   #onEnd(): void {
     if (this.#socket.isPaused()) this.#hasEndedPaused = true;
