@@ -17,7 +17,8 @@ import { recoverLog } from '../storage/log-recovery.js';
 import type { LogPosition, LogReader } from '../storage/log-reader.js';
 import { MessageLog } from '../storage/message-log.js';
 import type { WritePolicy } from '../storage/message-log.js';
-import { RECORD_OVERHEAD_BYTES, BODY_OFFSET, LENGTH_BYTES, TIMESTAMP_OFFSET, writeInt32 } from '../storage/record.js';
+import { appendBatch, appendRecord } from '../storage/record-encoder.js';
+import { LENGTH_BYTES, RECORD_OVERHEAD_BYTES, readInt32 } from '../storage/record.js';
 import type { ChannelMetadata } from '../storage/metadata-file.js';
 import { TopicStateFile } from '../storage/topic-state-file.js';
 import { goesWith, parseTopicState, placesOf } from '../storage/topic-state.js';
@@ -161,20 +162,38 @@ export class Topic implements TurnTopic, ChannelTopic, DeadLetterTopic {
     if (this.#isGuarded) this.#admit(isOwn);
     const bodyBytes = end - start;
     if (!this.#isTouched) this.#beginTurn();
-    this.messageCount += 1;
-    this.messageBytes += bodyBytes;
-    this.#turnMessages += 1;
-    this.#turnBytes += bodyBytes;
+    this.#count(1, bodyBytes);
     if (this.isEphemeral && this.#isFull()) return;
-    const { log } = this;
-    const bytes = RECORD_OVERHEAD_BYTES + bodyBytes;
-    const at = log.reserve(bytes);
-    const target = log.tail!.bytes!;
-    writeInt32(target, at, bytes - LENGTH_BYTES);
-    this.#ids.writeHeader(target, at + TIMESTAMP_OFFSET);
-    target.set(source.subarray(start, end), at + BODY_OFFSET);
-    log.advance(bytes);
-    if (deferMs > 0) this.#defer(at, bytes, deferMs);
+    const at = appendRecord(this.log, this.#ids, source, start, end);
+    if (deferMs > 0) this.#defer(at, RECORD_OVERHEAD_BYTES + bodyBytes, deferMs);
+  }
+
+  /**
+   * Hot path (bench: mpub). Publishes `count` messages `| size 4 | body |`, the sizes checked, which follow each other from
+   * `start` on; otherwise as `publish`.
+   */
+  publishBatch(source: Uint8Array, start: number, count: number): void {
+    if (this.isEphemeral) return this.#publishEach(source, start, count);
+    if (this.#isExiting) throw new PublishError('exiting');
+    if (!this.#isTouched) this.#beginTurn();
+    const end = appendBatch(this.log, this.#ids, source, start, count);
+    this.#count(count, end - start - count * LENGTH_BYTES);
+  }
+
+  #publishEach(source: Uint8Array, start: number, count: number): void {
+    let at = start;
+    for (let left = count; left > 0; left -= 1) {
+      const body = at + LENGTH_BYTES;
+      at = body + readInt32(source, at);
+      this.publish(source, 0, body, at);
+    }
+  }
+
+  #count(messages: number, bodyBytes: number): void {
+    this.messageCount += messages;
+    this.messageBytes += bodyBytes;
+    this.#turnMessages += messages;
+    this.#turnBytes += bodyBytes;
   }
 
   /** The same for messages of the daemon itself. */

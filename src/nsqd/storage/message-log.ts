@@ -108,13 +108,13 @@ export class MessageLog implements ChunkOwner {
     return 0;
   }
 
-  /** Hot path (bench: mpub). Makes the record written at the reserved place part of this turn. */
-  advance(bytes: number): void {
+  /** Hot path (bench: mpub). Makes `count` records written from the reserved place on part of this turn. */
+  advance(bytes: number, count: number): void {
     const tail = this.tail!;
     tail.length += bytes;
-    tail.count += 1;
+    tail.count += count;
     if (tail.segment !== null) tail.segment.size += bytes;
-    this.tailIndex += 1;
+    this.tailIndex += count;
     this.#hasUncommitted = true;
   }
 

@@ -160,21 +160,13 @@ class BatchReader implements BodyReader {
     return true;
   }
 
-  /** Hot path (bench: mpub). */
   #publish(bytes: Buffer, start: number): void {
-    const topic = this.#topic;
-    let at = start;
     try {
-      for (let left = this.#count; left > 0; left -= 1) {
-        const body = at + SIZE_BYTES;
-        const end = body + readInt32(bytes, at);
-        topic.publish(bytes, 0, body, end);
-        at = end;
-      }
+      this.#topic.publishBatch(bytes, start, this.#count);
     } catch (error) {
       throw asProtocolError('MPUB', error);
     }
-    this.#client.published('MPUB', topic, this.#count);
+    this.#client.published('MPUB', this.#topic, this.#count);
   }
 
   endedEarly(available: number): ProtocolError {

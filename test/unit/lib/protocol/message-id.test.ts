@@ -14,7 +14,7 @@ interface Header {
 
 function next(generator: MessageIdGenerator): Header {
   const bytes = Buffer.alloc(30, 0xff);
-  generator.writeHeader(bytes, 2);
+  generator.writeHeader(new DataView(bytes.buffer, bytes.byteOffset), 2);
   if (bytes.readUInt16BE(0) !== 0xffff || bytes.readUInt16BE(28) !== 0xffff) throw new Error('wrote beyond its 26 bytes');
   return { timestampNs: bytes.readBigInt64BE(2), attempts: bytes.readUInt16BE(10), id: bytes.toString('latin1', 12, 28) };
 }

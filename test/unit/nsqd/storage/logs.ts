@@ -44,7 +44,7 @@ export function append(log: MessageLog, ...bodies: readonly string[]): void {
     const record = recordOf(body);
     const at = log.reserve(record.length);
     log.tail!.bytes!.set(record, at);
-    log.advance(record.length);
+    log.advance(record.length, 1);
   }
 }
 
