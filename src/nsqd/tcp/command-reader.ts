@@ -11,6 +11,7 @@
 import { E_BAD_PROTOCOL, ProtocolError } from '../../lib/protocol/errors.js';
 import { NEED_MORE } from './body-reader.js';
 import type { BodyReader } from './body-reader.js';
+import type { BufferPool } from './buffer-pool.js';
 import { FIN_BYTES, isFin } from './commands/dispatch.js';
 import { InputBuffer } from './input-buffer.js';
 
@@ -37,7 +38,7 @@ export interface CommandOwner {
 
 export class CommandReader {
   readonly #owner: CommandOwner;
-  readonly #input = new InputBuffer();
+  readonly #input: InputBuffer;
   #hasMagic = false;
   #body: BodyReader | null = null;
   /** The last line whose body reader can serve again. */
@@ -46,8 +47,9 @@ export class CommandReader {
   #isOpen = true;
   #isSuspended = false;
 
-  constructor(owner: CommandOwner) {
+  constructor(owner: CommandOwner, pool: BufferPool) {
     this.#owner = owner;
+    this.#input = new InputBuffer(pool);
   }
 
   get isOpen(): boolean {

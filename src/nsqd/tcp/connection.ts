@@ -35,7 +35,7 @@ import { Layers } from './layers.js';
 import type { Grants, LayersOwner } from './layers.js';
 import { ClientState } from './lifecycle.js';
 import { OutputBuffer } from './output-buffer.js';
-import type { OutputPool } from './output-buffer.js';
+import type { BufferPool } from './buffer-pool.js';
 import { SocketTransport } from './socket-transport.js';
 import type { TlsAcceptor } from './tls-acceptor.js';
 import type { Transport } from './transport.js';
@@ -56,7 +56,7 @@ export interface ConnectionContext {
   readonly options: Options;
   readonly logger: Logger;
   readonly broker: Broker;
-  readonly pool: OutputPool;
+  readonly pool: BufferPool;
   readonly sharedRead: SharedRead;
   /** Null without a certificate. */
   readonly tls: TlsAcceptor | null;
@@ -79,7 +79,7 @@ export class Connection implements CommandClient, TurnOutput, CommitWaiter, Laye
   readonly #deadlines: Deadlines;
 
   // Reading.
-  readonly #reader = new CommandReader(this);
+  readonly #reader: CommandReader;
   #hasSpoken = false;
   #isInputPaused = false;
   /** The client has ended its side while a command was under way, or before the layers it asked for were there. */
@@ -117,6 +117,7 @@ export class Connection implements CommandClient, TurnOutput, CommitWaiter, Laye
     this.profile = new ClientProfile(ip ?? '', context.options);
     this.auth = context.authServers === null ? null : new ClientAuth(context.authServers);
     this.#remoteIp = ip ?? '';
+    this.#reader = new CommandReader(this, context.pool);
     this.#output = new OutputBuffer(context.pool);
     this.messageTimeoutMs = context.options.msgTimeoutMs;
     const { turn, alarmClock } = context.broker;

@@ -1,13 +1,16 @@
 // Bytes of a connection that arrived and are not yet a whole command. Most commands arrive whole and are parsed where the
 // socket put them; only what is left over is copied here.
 
-const CAPACITY_MIN = 512;
-/** A buffer larger than this is not kept once it is empty. */
-const KEPT_BYTES_MAX = 64 * 1024;
+import type { BufferPool } from './buffer-pool.js';
 
 export class InputBuffer {
+  readonly #pool: BufferPool;
   #bytes: Buffer | null = null;
   length = 0;
+
+  constructor(pool: BufferPool) {
+    this.#pool = pool;
+  }
 
   /** The bytes from 0 to `length`; valid until the next call. */
   bytes(): Buffer {
@@ -25,19 +28,27 @@ export class InputBuffer {
   /** Forgets the first `count` bytes. */
   consume(count: number): void {
     if (count === 0) return;
-    if (count < this.length) this.#bytes!.copyWithin(0, count, this.length);
+    const bytes = this.#bytes!;
+    if (count < this.length) bytes.copyWithin(0, count, this.length);
     this.length -= count;
-    if (this.length === 0 && this.#bytes!.length > KEPT_BYTES_MAX) this.#bytes = null;
+    if (this.length > 0) return;
+    this.#pool.release(bytes);
+    this.#bytes = null;
   }
 
+  /** Forgets everything. The buffer is not reused: the command that led here may still be reading it. */
   clear(): void {
     this.#bytes = null;
     this.length = 0;
   }
 
   #grow(needed: number): void {
-    const bytes = Buffer.allocUnsafeSlow(Math.max(CAPACITY_MIN, needed * 2));
-    if (this.#bytes !== null) bytes.set(this.#bytes.subarray(0, this.length));
+    const before = this.#bytes;
+    const bytes = this.#pool.acquireToGrow(needed);
+    if (before !== null) {
+      bytes.set(before.subarray(0, this.length));
+      this.#pool.release(before);
+    }
     this.#bytes = bytes;
   }
 }

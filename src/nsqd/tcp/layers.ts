@@ -5,7 +5,7 @@
 import { OK_FRAME } from '../../lib/protocol/frame.js';
 import type { Options } from '../options.js';
 import { DeflateTransport } from './deflate-transport.js';
-import type { OutputPool } from './output-buffer.js';
+import type { BufferPool } from './buffer-pool.js';
 import { SnappyTransport } from './snappy-transport.js';
 import { SocketTransport } from './socket-transport.js';
 import { describeTls } from './tls-acceptor.js';
@@ -34,7 +34,7 @@ export interface LayersOwner extends TransportHandler {
 export class Layers {
   readonly #plain: SocketTransport;
   readonly #options: Options;
-  readonly #pool: OutputPool;
+  readonly #pool: BufferPool;
   readonly #acceptor: TlsAcceptor | null;
   #top: Transport;
   tls: TlsDescription | null = null;
@@ -42,7 +42,7 @@ export class Layers {
   isSnappy = false;
 
   /** `acceptor` is null where there is no certificate. */
-  constructor(plain: SocketTransport, options: Options, pool: OutputPool, acceptor: TlsAcceptor | null) {
+  constructor(plain: SocketTransport, options: Options, pool: BufferPool, acceptor: TlsAcceptor | null) {
     this.#plain = plain;
     this.#top = plain;
     this.#options = options;

@@ -3,41 +3,23 @@
 //   | sent later: waits for a commit |
 //   bytes  | frame | frame | OK | frame | ...      free        |
 //          0                ^heldFrom          length     bytes.length
-//
-// Buffers come from a pool in three sizes, so that an idle connection holds none.
 
-import { ATTEMPTS_OFFSET, LENGTH_BYTES, readInt32, writeInt32 } from '../storage/record.js';
 import { FRAME_MESSAGE } from '../../lib/protocol/frame.js';
+import { ATTEMPTS_OFFSET, LENGTH_BYTES, readInt32, writeInt32 } from '../storage/record.js';
+import type { BufferPool } from './buffer-pool.js';
 
-const SIZES = [1024, 16 * 1024, 256 * 1024] as const;
-const POOLED_PER_SIZE_MAX = [256, 64, 16] as const;
 /** A message frame has its type between the size and what follows it in the record. */
 const FRAME_TYPE_BYTES = 4;
 
-export class OutputPool {
-  readonly #free: Buffer[][] = SIZES.map(() => []);
-
-  acquire(bytes: number): Buffer {
-    const size = SIZES.findIndex((each) => each >= bytes);
-    if (size < 0) return Buffer.allocUnsafeSlow(bytes);
-    return this.#free[size]!.pop() ?? Buffer.allocUnsafeSlow(SIZES[size]!);
-  }
-
-  release(buffer: Buffer): void {
-    const size = SIZES.indexOf(buffer.length as (typeof SIZES)[number]);
-    if (size >= 0 && this.#free[size]!.length < POOLED_PER_SIZE_MAX[size]!) this.#free[size]!.push(buffer);
-  }
-}
-
 export class OutputBuffer {
-  readonly #pool: OutputPool;
+  readonly #pool: BufferPool;
   #bytes: Buffer | null = null;
   /** What the transport has not taken yet. */
   #lent: Buffer | null = null;
   /** Bytes gathered. */
   length = 0;
 
-  constructor(pool: OutputPool) {
+  constructor(pool: BufferPool) {
     this.#pool = pool;
   }
 
@@ -112,7 +94,7 @@ export class OutputBuffer {
 
   #grow(needed: number): void {
     const before = this.#bytes;
-    const bytes = this.#pool.acquire(needed > SIZES[2] ? needed * 2 : needed);
+    const bytes = this.#pool.acquireToGrow(needed);
     if (before !== null) {
       bytes.set(before.subarray(0, this.length));
       this.#pool.release(before);

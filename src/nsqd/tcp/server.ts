@@ -10,7 +10,7 @@ import type { AuthServers } from '../auth/auth-servers.js';
 import type { Broker } from '../broker/broker.js';
 import type { Options } from '../options.js';
 import { Connection } from './connection.js';
-import { OutputPool } from './output-buffer.js';
+import { BufferPool } from './buffer-pool.js';
 import { TlsAcceptor } from './tls-acceptor.js';
 
 export interface TcpServerParts {
@@ -27,7 +27,7 @@ export class TcpServer {
   readonly #parts: TcpServerParts;
   readonly #server: Server;
   readonly #connections = new Set<Connection>();
-  readonly #pool = new OutputPool();
+  readonly #pool = new BufferPool();
   readonly #sharedRead = new SharedRead();
   readonly #tls: TlsAcceptor | null;
   #nextId = 1;

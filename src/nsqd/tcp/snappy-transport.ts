@@ -2,20 +2,20 @@
 
 import { SnappyError } from '../../lib/compress/snappy-block.js';
 import { SnappyDecoder, SnappyEncoder } from '../../lib/compress/snappy-frame.js';
-import type { OutputPool } from './output-buffer.js';
+import type { BufferPool } from './buffer-pool.js';
 import type { Transport, TransportHandler } from './transport.js';
 
 export class SnappyTransport implements Transport, TransportHandler {
   handler: TransportHandler;
   readonly #lower: Transport;
-  readonly #pool: OutputPool;
+  readonly #pool: BufferPool;
   readonly #encoder = new SnappyEncoder();
   readonly #decoder = new SnappyDecoder((content) => this.handler.received(content));
   /** Chunks that the layer below has not taken yet. */
   #lent: Buffer | null = null;
   #isDamaged = false;
 
-  constructor(lower: Transport, pool: OutputPool, handler: TransportHandler) {
+  constructor(lower: Transport, pool: BufferPool, handler: TransportHandler) {
     this.handler = handler;
     this.#lower = lower;
     this.#pool = pool;

@@ -1,0 +1,31 @@
+// Buffers for what is on its way in or out of connections, in three sizes: an idle connection holds none.
+
+const SIZES = [1024, 16 * 1024, 256 * 1024] as const;
+/** Buffers of each size kept for reuse. */
+const POOLED_PER_SIZE_MAX = [256, 64, 16] as const;
+/** Larger buffers are made for their use, and not kept. */
+const POOLED_BYTES_MAX = SIZES[SIZES.length - 1]!;
+
+export class BufferPool {
+  readonly #free: Buffer[][] = SIZES.map(() => []);
+
+  /** A buffer of at least `bytes`, its content undefined. */
+  acquire(bytes: number): Buffer {
+    for (let index = 0; index < SIZES.length; index += 1) {
+      const size = SIZES[index]!;
+      if (bytes <= size) return this.#free[index]!.pop() ?? Buffer.allocUnsafeSlow(size);
+    }
+    return Buffer.allocUnsafeSlow(bytes);
+  }
+
+  /** Room for something that grows: twice what is needed, once no size fits. */
+  acquireToGrow(bytes: number): Buffer {
+    return this.acquire(bytes > POOLED_BYTES_MAX ? bytes * 2 : bytes);
+  }
+
+  /** The buffer must not be used any more. */
+  release(buffer: Buffer): void {
+    const index = SIZES.indexOf(buffer.length as (typeof SIZES)[number]);
+    if (index >= 0 && this.#free[index]!.length < POOLED_PER_SIZE_MAX[index]!) this.#free[index]!.push(buffer);
+  }
+}
