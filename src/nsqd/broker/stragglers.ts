@@ -90,7 +90,7 @@ function append(log: MessageLog, bytes: Uint8Array, start: number, attempts: num
   chunk.bytes!.set(bytes.subarray(start, start + length), position);
   writeAttempts(chunk.bytes!, position, attempts);
   const place = { chunk, position, index: log.tailIndex };
-  log.advance(length);
+  log.advance(length, 1);
   return place;
 }
 
