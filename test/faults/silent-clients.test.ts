@@ -86,7 +86,9 @@ describe.concurrent('a stopped process', () => {
     silent.stop();
     using other = await daemon.subscriber('t', 'c', 2);
     expect(bodiesOf(await consume(other, 2, WAIT_MS)).toSorted()).toEqual(['a', 'b']);
-    expect(await daemon.channel('t', 'c')).toMatchObject({ client_count: 2, timeout_count: 2 });
+    const { client_count: clients, timeout_count: timeouts } = await daemon.channel('t', 'c');
+    expect(clients).toBe(2);
+    expect(timeouts).toBeGreaterThanOrEqual(2);
   });
 
   it('that reads nothing of a large backlog holds up no other consumer', async ({ expect }) => {
@@ -122,7 +124,9 @@ describe.concurrent('a stopped process', () => {
 // --- a peer behind a network of its own, which can be taken away
 
 const NAMESPACE = `nsqd-${process.pid}`;
-const HERE = '10.213.77.1';
+/** A network of its own for each run of this file. */
+const NETWORK = `10.213.${process.pid % 250}`;
+const HERE = `${NETWORK}.1`;
 
 function ip(...words: readonly string[]): void {
   execFileSync('ip', words, { stdio: ['ignore', 'ignore', 'pipe'] });
@@ -139,7 +143,7 @@ class Cable implements Disposable {
       ip('link', 'add', this.#link, 'type', 'veth', 'peer', 'name', 'far', 'netns', NAMESPACE);
       ip('addr', 'add', `${HERE}/30`, 'dev', this.#link);
       ip('link', 'set', this.#link, 'up');
-      ip('-n', NAMESPACE, 'addr', 'add', '10.213.77.2/30', 'dev', 'far');
+      ip('-n', NAMESPACE, 'addr', 'add', `${NETWORK}.2/30`, 'dev', 'far');
       ip('-n', NAMESPACE, 'link', 'set', 'far', 'up');
     } catch (error) {
       this[Symbol.dispose]();
@@ -153,10 +157,13 @@ class Cable implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    try {
-      ip('netns', 'del', NAMESPACE);
-    } catch {
-      // It was never there.
+    // The link first: a namespace goes in the background, and would keep the address meanwhile.
+    for (const words of [['link', 'del', this.#link], ['netns', 'del', NAMESPACE]]) {
+      try {
+        ip(...words);
+      } catch {
+        // It was never there.
+      }
     }
   }
 }
