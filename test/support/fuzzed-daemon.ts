@@ -1,12 +1,12 @@
 // A daemon under attack, and what must hold whatever it is sent: it lives, answers, logs no exception, and gives back the
 // memory and the descriptors it took.
 
-import { readdirSync, readlinkSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { expect } from 'vitest';
 
 import { Daemon, type DaemonOptions } from './daemon.js';
 import { delay, eventually, within } from './eventually.js';
+import { descriptorsOf } from './footprint.js';
 
 export const ANSWER_MS = 5_000;
 const SETTLE_MS = 100;
@@ -28,7 +28,7 @@ export class FuzzedDaemon {
   static async start(options: DaemonOptions = {}): Promise<FuzzedDaemon> {
     const daemon = await Daemon.start(options);
     await daemon.get('/ping');
-    return new FuzzedDaemon(daemon, await settled(() => descriptorsOf(daemon)));
+    return new FuzzedDaemon(daemon, await settled(() => descriptorsOf(daemon.processId)));
   }
 
   /** It lives, and has not met what it did not expect. */
@@ -53,7 +53,7 @@ export class FuzzedDaemon {
     await this.check();
     await this.deleteTopics();
     await eventually(() => {
-      for (const [kind, count] of Object.entries(descriptorsOf(this.daemon))) {
+      for (const [kind, count] of Object.entries(descriptorsOf(this.daemon.processId))) {
         expect(count, `open files of kind ${kind}`).toBeLessThanOrEqual((this.#descriptors[kind] ?? 0) + PASSING_DESCRIPTORS);
       }
     });
@@ -77,22 +77,6 @@ async function settled<T>(look: () => T): Promise<T> {
     expect(last).toEqual(before);
   });
   return last;
-}
-
-/** How many open descriptors there are of each kind, files apart. */
-function descriptorsOf(daemon: Daemon): Record<string, number> {
-  const directory = `/proc/${daemon.processId}/fd`;
-  const counts: Record<string, number> = {};
-  for (const name of readdirSync(directory)) {
-    let kind: string;
-    try {
-      kind = /^(socket|pipe|anon_inode)/.exec(readlinkSync(`${directory}/${name}`))?.[1] ?? 'file';
-    } catch {
-      continue; // Closed meanwhile.
-    }
-    counts[kind] = (counts[kind] ?? 0) + 1;
-  }
-  return counts;
 }
 
 /** A plain connection that throws nothing and counts what it gets. */

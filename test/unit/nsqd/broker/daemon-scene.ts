@@ -10,6 +10,7 @@ import { SimConsumer } from '../../../sim/consumer.js';
 import type { Delivery } from '../../../sim/consumer.js';
 import { FakeClock } from '../../../support/fake-clock.js';
 import { SimDisk, SimFileSystem } from '../../../support/sim-file-system.js';
+import type { FailurePlan } from '../../../support/sim-file-system.js';
 
 export interface SceneSettings {
   readonly options?: Partial<BrokerOptions>;
@@ -19,6 +20,8 @@ export interface SceneSettings {
   readonly linkBytesMin?: number;
   /** The process dies at this call, counted from its start. */
   readonly crashAt?: number;
+  /** Calls that fail, from the start on. */
+  readonly failures?: FailurePlan;
 }
 
 /** A consumer with the commands of its connection. */
@@ -79,6 +82,7 @@ export class Scene {
     this.clock = settings.clock ?? new FakeClock();
     this.fileSystem = new SimFileSystem({ disk: this.disk, hasLinks: settings.hasLinks ?? true });
     this.fileSystem.crashAt = settings.crashAt ?? 0;
+    this.fileSystem.failures = settings.failures ?? null;
     this.broker = new Broker({
       options: { ...DEFAULTS, nodeId: 1, ...settings.options },
       logger: new Logger({ prefix: '', level: LogLevel.info, write: (line) => this.log.push(line.slice(27).trimEnd()) }),
