@@ -91,9 +91,9 @@ async function publishSteadily({ daemon, random }: Churn, isOver: () => boolean)
 }
 
 /** Consumers of the steady channel that stay for some messages each. */
-async function consumeSteadily({ daemon, random }: Churn): Promise<void> {
+async function consumeSteadily({ daemon, random, isOver }: Churn): Promise<void> {
   using client = await daemon.subscriber('steady', 'c', random.integer(1, 200), { msg_timeout: MSG_TIMEOUT_MS });
-  for (let left = random.integer(1, 2000); left > 0; left -= 1) {
+  for (let left = random.integer(1, 1000); left > 0 && !isOver(); left -= 1) {
     const message = await client.nextMessage(WAIT_MS).catch(() => null);
     if (message === null) return;
     answer(client, message, random);
