@@ -18,3 +18,10 @@ export const CHECKS = [
   'tls-deflate', // the same with deflate inside TLS
   'restart', // daemon stopped with SIGTERM and started again: clients reconnect, nothing is lost
 ];
+
+/** Of the same programs, run once more with the argument `auth` against a daemon that asks auth-server.mjs. */
+export const AUTH_CHECKS = [
+  'auth', // with the right secret: publish and consume, before and after the answer has to be renewed
+  'auth-forbidden', // a topic that is not allowed, one that may only be published to, no secret, a wrong one
+  'auth-expired', // a publish is refused once the auth server has changed its mind
+];

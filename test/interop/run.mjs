@@ -8,15 +8,15 @@
 //   CI=true    a client that cannot be built is a failure instead of a skip
 //   arguments  names of the clients to run, `cluster` among them (default: all)
 
-import { CHECKS } from './checks.mjs';
+import { AUTH_CHECKS, CHECKS } from './checks.mjs';
 import { CLIENTS } from './clients.mjs';
 import { runCluster } from './cluster/run-cluster.mjs';
-import { runSuite } from './suite.mjs';
+import { runAuthSuite, runSuite } from './suite.mjs';
 
 const CLUSTER = 'cluster';
 const NAMES = [...CLIENTS.map((client) => client.name), CLUSTER];
 const CLIENT_NAME_WIDTH = Math.max(...NAMES.map((name) => name.length));
-const CHECK_NAME_WIDTH = Math.max(...CHECKS.map((check) => check.length));
+const CHECK_NAME_WIDTH = Math.max(...[...CHECKS, ...AUTH_CHECKS].map((check) => check.length));
 const isCi = process.env.CI === 'true';
 const totals = { passed: 0, failed: 0 };
 
@@ -46,12 +46,17 @@ async function runClient(client) {
     return;
   }
 
-  const missing = new Set(CHECKS);
+  await runProgram(client, CHECKS, (onCheck) => runSuite(command, onCheck));
+  await runProgram(client, AUTH_CHECKS, (onCheck) => runAuthSuite(command, onCheck));
+}
+
+async function runProgram(client, checks, run) {
+  const missing = new Set(checks);
   const onCheck = (result) => {
     missing.delete(result.check);
     report(client.name, result);
   };
-  const { problems, daemonLog } = await runSuite(command, onCheck);
+  const { problems, daemonLog } = await run(onCheck);
   for (const check of missing) report(client.name, { check, ok: false, detail: 'the client never reported it' });
   for (const detail of problems) report(client.name, { check: 'suite', ok: false, detail });
   if (missing.size > 0 || problems.length > 0) console.log(`last lines of the daemon's log:\n${daemonLog}`);

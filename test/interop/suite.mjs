@@ -16,6 +16,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { startAuthServer } from './auth-server.mjs';
 import { DEFAULT_COMMAND, Daemon, freePorts } from './daemon.mjs';
 
 const CERTIFICATES = join(import.meta.dirname, '..', 'fixtures', 'tls');
@@ -28,15 +29,26 @@ const CLIENT_TIMEOUT_MS = 120_000;
 const DOWNTIME_MS = 500;
 const STDERR_CHARACTERS_SHOWN = 2_000;
 
+/** The same program with the argument `auth`, against a daemon that requires authorization. */
+export async function runAuthSuite(command, onCheck) {
+  const authServer = await startAuthServer();
+  try {
+    return await runSuite({ ...command, args: [...command.args, 'auth'] }, onCheck, [`--auth-http-address=${authServer.address}`]);
+  } finally {
+    authServer.close();
+  }
+}
+
 /** Runs the program to its end; returns what went wrong outside its checks, and the tail of the daemon's log. */
-export async function runSuite(command, onCheck) {
+export async function runSuite(command, onCheck, moreFlags = []) {
   const directory = mkdtempSync(join(tmpdir(), 'nsqd-interop-'));
   const dataPath = join(directory, 'data');
   mkdirSync(dataPath);
   const [tcpPort, httpPort] = await freePorts(2);
+  const flags = [...DAEMON_FLAGS, ...moreFlags];
   const daemonCommand = process.env.NSQD_CMD ?? DEFAULT_COMMAND;
   const logPath = join(directory, 'daemon.log');
-  const daemon = new Daemon({ command: daemonCommand, dataPath, logPath, tcpPort, httpPort, flags: DAEMON_FLAGS });
+  const daemon = new Daemon({ command: daemonCommand, dataPath, logPath, tcpPort, httpPort, flags });
   const problems = [];
   try {
     await daemon.start();

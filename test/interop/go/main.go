@@ -1,4 +1,5 @@
-// The go-nsq client program; with the argument "discover" it is a consumer only (discover.go). What it prints and what
+// The go-nsq client program; with the argument "discover" it is a consumer only (discover.go), with "auth"
+// it makes the checks of auth.go. What it prints and what
 // it may ask for is described in ../suite.mjs, the list of checks in ../checks.mjs. Each check uses a topic of its own
 // with one channel, created over HTTP before anything is published.
 package main
@@ -36,6 +37,10 @@ type namedCheck struct {
 func main() {
 	if len(os.Args) > 1 && os.Args[1] == "discover" {
 		discover()
+		return
+	}
+	if len(os.Args) > 1 && os.Args[1] == "auth" {
+		authorize()
 		return
 	}
 	producer, err := nsq.NewProducer(tcpAddress, nsq.NewConfig())

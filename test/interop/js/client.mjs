@@ -1,6 +1,7 @@
 // The nsqjs client program. What it prints and what it may ask for is described in ../suite.mjs, the list of checks in
 // ../checks.mjs. This file runs the checks in order and turns each into one line; clients.mjs wraps the library.
 
+import { AUTH_CHECKS } from './auth.mjs';
 import * as checks from './checks.mjs';
 import { openWriter, printLine } from './clients.mjs';
 import { LAYER_CHECKS, Skipped, checkLayers } from './layers.mjs';
@@ -21,8 +22,9 @@ const CHECKS = [
   ...LAYER_CHECKS.map(([name, layers]) => [name, () => checkLayers(name, layers)]),
 ];
 
-const writer = await openWriter();
-for (const [check, run] of CHECKS) {
+const isAuth = process.argv[2] === 'auth';
+const writer = isAuth ? null : await openWriter();
+for (const [check, run] of isAuth ? AUTH_CHECKS : CHECKS) {
   try {
     printLine({ check, ok: true, detail: await run(writer) });
   } catch (error) {

@@ -29,9 +29,9 @@ export async function requestRestart() {
 }
 
 /** nsqjs leaves reconnecting of a Writer to the program: connect() is called again after each end of the connection. */
-export async function openWriter(options = {}) {
+export async function openWriter(options = {}, onError = () => {}) {
   const writer = new nsq.Writer(tcpHost, tcpPort, options);
-  writer.on('error', () => {}); // Every error is followed by 'closed', and fails the publishes it concerns.
+  writer.on('error', onError); // Every error is followed by 'closed', and fails the publishes it concerns.
   writer.on('closed', () => setTimeout(() => writer.connect(), RECONNECT_MS));
   writer.connect();
   await once(writer, 'ready');
