@@ -38,6 +38,9 @@ interface TlsListener {
   setSecureContext(settings: TlsServerSettings): void;
 }
 
+/** In Go's words. */
+export const NO_CERTIFICATE = "tls: client didn't provide a certificate";
+
 const WATCH_INTERVAL_MS = 2000;
 /** OpenSSL 3 keeps TLS 1.0 and 1.1 off unless it is told that their hashes will do. */
 const OLD_VERSIONS: ReadonlySet<SecureVersion> = new Set(['TLSv1', 'TLSv1.1']);
@@ -94,6 +97,12 @@ export class TlsIdentity {
       this.#logger.error(`TLS: the certificate in use stays - ${(error as Error).message}`);
     }
   }
+}
+
+/** Why a handshake failed, in a few words: OpenSSL's messages are a line of codes and the path of its own source file. */
+export function handshakeReason(error: Error): string {
+  const reason = (error as Error & { readonly reason?: string }).reason ?? error.message.trim();
+  return reason === 'peer did not return a certificate' ? NO_CERTIFICATE : reason;
 }
 
 function loadSettings(files: TlsFiles, { minVersion, clientCertificates }: TlsPolicy): TlsServerSettings {

@@ -9,7 +9,7 @@ import type { TLSSocket } from 'node:tls';
 import { peerAddress } from '../../lib/http/address.js';
 import type { Logger } from '../../lib/log/logger.js';
 import { isTlsRecord, peekFirstByte } from '../../lib/net/first-byte.js';
-import { socketBelow } from '../../lib/net/tls-identity.js';
+import { handshakeReason, NO_CERTIFICATE, socketBelow } from '../../lib/net/tls-identity.js';
 import type { TlsIdentity } from '../../lib/net/tls-identity.js';
 
 const NOT_TLS = 'HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n';
@@ -26,11 +26,11 @@ export function createHttpsServer(
   const warn = (peer: string, reason: string): void => logger.warn(`http: TLS handshake error from ${peer}: ${reason}`);
   answerWithoutTls(server, (socket) => peers.set(socket, peerAddress(socket)), warn);
   server.on('tlsClientError', (error: Error, socket: TLSSocket) => {
-    warn(peers.get(socketBelow(socket) as object) ?? '@', error.message);
+    warn(peers.get(socketBelow(socket) as object) ?? '@', handshakeReason(error));
   });
   server.prependListener('secureConnection', (socket: TLSSocket) => {
     if (identity.admits(socket)) return;
-    warn(peerAddress(socket), "tls: client didn't provide a certificate");
+    warn(peerAddress(socket), NO_CERTIFICATE);
     socket.destroy();
   });
   return server;

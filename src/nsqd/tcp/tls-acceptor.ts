@@ -5,7 +5,7 @@ import type { Socket } from 'node:net';
 import { createServer } from 'node:tls';
 import type { Server, TLSSocket } from 'node:tls';
 import { isTlsRecord, peekFirstByte } from '../../lib/net/first-byte.js';
-import { socketBelow } from '../../lib/net/tls-identity.js';
+import { handshakeReason, NO_CERTIFICATE, socketBelow } from '../../lib/net/tls-identity.js';
 import type { TlsIdentity } from '../../lib/net/tls-identity.js';
 
 /** What is known of the TLS of a connection, as /stats and authorization need it. */
@@ -63,13 +63,13 @@ export class TlsAcceptor {
       onOutcome({ kind: 'secure', socket });
     } else {
       socket.destroy();
-      onOutcome({ kind: 'failed', reason: "tls: client didn't provide a certificate", isAnswerable: false });
+      onOutcome({ kind: 'failed', reason: NO_CERTIFICATE, isAnswerable: false });
     }
   }
 
   #failed(error: Error, socket: TLSSocket): void {
     socket.destroy();
-    this.#take(socket)?.({ kind: 'failed', reason: error.message, isAnswerable: false });
+    this.#take(socket)?.({ kind: 'failed', reason: handshakeReason(error), isAnswerable: false });
   }
 
   #take(socket: TLSSocket): OnOutcome | undefined {
