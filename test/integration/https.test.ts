@@ -143,6 +143,11 @@ describe('plain HTTP', () => {
     },
   );
 
+  it('tells what is no path before what is required', async () => {
+    await using daemon = await Daemon.start({ flags: [...TLS_FLAGS, '--tls-required'] });
+    expect(await exchangePlain(daemon.httpPort, 'GET /%zz HTTP/1.0\r\n\r\n')).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n/);
+  });
+
   it('names port 0 where there is no HTTPS', async () => {
     await using daemon = await Daemon.start({ flags: [...TLS_FLAGS, '--tls-required', '--https-address='] });
     expect(await daemon.get('/ping')).toEqual({ status: 403, body: '{"message": "TLS_REQUIRED", "https_port": 0}' });

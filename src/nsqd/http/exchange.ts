@@ -149,7 +149,7 @@ export class Exchange {
   #writeHead(status: number, headers: FlatHeaders): void {
     const response = this.#response;
     const { httpVersionMinor, headers: asked } = this.#request;
-    const mayStay = response.shouldKeepAlive && httpVersionMinor === 1 && asked.expect === undefined;
+    const mayStay = response.shouldKeepAlive && httpVersionMinor === 1 && (asked.expect ?? '') === '';
     if (mayStay) response.removeHeader('Connection');
     const reason = REASONS.get(status);
     if (reason === undefined) response.writeHead(status, headers as string[]);

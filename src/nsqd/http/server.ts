@@ -148,7 +148,7 @@ export class HttpServer {
     else if (!hasHost(exchange)) sendBadRequest(exchange, ': missing required Host header');
     else if (!HOST.test(exchange.header('host') ?? '')) sendBadRequest(exchange, ': malformed Host header');
     else if (isServerOptions(exchange)) exchange.send(200, ['Content-Length', '0'], '');
-    else if (httpsPortInstead !== null) sendTlsRequired(exchange, httpsPortInstead());
+    else if (httpsPortInstead !== null && exchange.target.path !== null) sendTlsRequired(exchange, httpsPortInstead());
     else this.#api.handle(exchange);
   }
 }
