@@ -3,6 +3,7 @@
 
 import { joinHostPort } from '../lib/http/address.js';
 import { Logger } from '../lib/log/logger.js';
+import { Tally } from '../lib/metrics/tally.js';
 import type { TlsIdentity } from '../lib/net/tls-identity.js';
 import { TlsRequired } from '../lib/options/tls-types.js';
 import { SYSTEM_CLOCK } from '../lib/time/clock.js';
@@ -15,13 +16,16 @@ import type { Options } from './options.js';
 import { serverTlsOf } from './server-tls.js';
 import { latencyMeterOf } from './stats/latency.js';
 import type { LatencyMeter } from './stats/latency.js';
+import { EventLoopMonitor } from './stats/event-loop.js';
 import { MemoryMonitor } from './stats/memory.js';
+import { Metrics } from './stats/metrics.js';
 import { LATENCY_OFF, takeSnapshot } from './stats/snapshot.js';
 import { StatsdPusher } from './stats/statsd.js';
 import type { StatsdSample } from './stats/statsd-lines.js';
 import { DataDirectory } from './storage/data-directory.js';
 import { lockDirectory } from './storage/dir-lock.js';
 import type { DirectoryLock } from './storage/dir-lock.js';
+import { MeasuredFileSystem } from './storage/measured-file-system.js';
 import { NodeFileSystem } from './storage/node-file-system.js';
 import { TcpServer } from './tcp/server.js';
 import { NSQD_VERSION, VERSION_LINE } from './version.js';
@@ -45,6 +49,10 @@ export class Nsqd {
   readonly #http: HttpServer | null;
   readonly #https: HttpServer | null;
   readonly #memory = new MemoryMonitor();
+  readonly #eventLoop = new EventLoopMonitor();
+  readonly #tcpErrors = new Tally(['E_INVALID', 'E_PUB_FAILED', 'E_MPUB_FAILED', 'E_DPUB_FAILED']);
+  readonly #httpErrors = new Tally(['EXITING', 'INTERNAL_ERROR']);
+  readonly #metrics: Metrics;
   readonly #latencies: LatencyMeter | null;
   readonly #statsd: StatsdPusher | null;
   readonly #startTimeMs = Date.now();
@@ -56,7 +64,8 @@ export class Nsqd {
   private constructor(options: Options, logger: Logger, tls: TlsIdentity | null) {
     this.#options = options;
     this.#logger = logger;
-    const directory = new DataDirectory(options.dataPath, new NodeFileSystem());
+    const fileSystem = new MeasuredFileSystem();
+    const directory = new DataDirectory(options.dataPath, fileSystem);
     this.#latencies = latencyMeterOf(options, SYSTEM_CLOCK);
     const newLatencyRecorder = this.#latencies === null ? null : this.#latencies.newRecorder.bind(this.#latencies);
     this.#broker = new Broker({
@@ -67,8 +76,9 @@ export class Nsqd {
     this.#broker.drain.onChange = (isOn) => (isOn ? this.#lookup.leave() : this.#lookup.comeBack());
     this.#broker.drain.onEnded = () => this.onDrained();
     const authServers = authServersOf(options, SYSTEM_CLOCK);
-    this.#tcp = new TcpServer({ options, logger, broker: this.#broker, tls, authServers });
+    this.#tcp = new TcpServer({ options, logger, broker: this.#broker, tls, authServers, errors: this.#tcpErrors });
     this.#tls = tls;
+    this.#metrics = this.#newMetrics(fileSystem, directory.path);
     const api = this.#newHttpApi();
     this.#https = tls === null || options.httpsAddress === '' ? null : this.#newHttpServer(api, tls);
     this.#http = options.httpAddress === '' ? null : this.#newHttpServer(api, null);
@@ -132,6 +142,7 @@ export class Nsqd {
     await this.#http?.close();
     await this.#https?.close();
     this.#memory.stop();
+    this.#eventLoop.stop();
     this.#lock?.release();
     this.#logger.info('NSQ: bye');
     return isComplete;
@@ -198,6 +209,7 @@ export class Nsqd {
     this.#tls?.stopWatching();
     this.#broker.alarmClock.stop();
     this.#memory.stop();
+    this.#eventLoop.stop();
     this.#lock?.release();
   }
 
@@ -215,6 +227,25 @@ export class Nsqd {
     const filter = { topic: '', channel: '', includeClients: false };
     const { topics } = takeSnapshot(this.#broker, [], filter, this.#latencies ?? LATENCY_OFF);
     return { topics: topics ?? [], memory: this.#options.statsdMemStats ? this.#memory.sample() : null };
+  }
+
+  #newMetrics(fileSystem: MeasuredFileSystem, path: string): Metrics {
+    return new Metrics({
+      version: NSQD_VERSION,
+      durability: this.#options.durability,
+      entriesMax: this.#options.maxMetricsEntries,
+      startTimeMs: this.#startTimeMs,
+      broker: this.#broker,
+      disk: fileSystem.measures,
+      freeBytes: () => fileSystem.freeBytes(path),
+      eventLoop: this.#eventLoop,
+      memory: this.#memory,
+      latencies: this.#latencies ?? LATENCY_OFF,
+      connections: () => this.#tcp.counts,
+      tcpErrors: this.#tcpErrors,
+      httpErrors: this.#httpErrors,
+      unreadyReasons: () => this.#unreadyReasons(),
+    });
   }
 
   #newHttpServer(api: HttpApi, tls: TlsIdentity | null): HttpServer {
@@ -237,6 +268,8 @@ export class Nsqd {
       startTimeMs: this.#startTimeMs,
       tcpPort: () => this.tcpPort,
       httpPort: () => this.httpPort,
+      metrics: () => this.#metrics.text(),
+      errors: this.#httpErrors,
       unreadyReasons: () => this.#unreadyReasons(),
       clients: () => this.#tcp.connections(),
       onLookupdAddresses: (addresses) => this.#lookup.setAddresses(addresses),

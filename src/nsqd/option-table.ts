@@ -207,6 +207,11 @@ export const OPTION_TABLE = {
   e2eProcessingLatencyWindowTimeMs: option(
     'e2e-processing-latency-window-time', DURATION, 10 * MINUTE_MS, 'time span that the quantiles describe',
   ),
+  maxMetricsEntries: option(
+    'max-metrics-entries', INTEGER, 2000,
+    'topics and channels that /metrics lists one by one, the oldest first; further ones are only counted',
+    { range: NOT_NEGATIVE },
+  ),
 
   // TLS
   tlsCert: option('tls-cert', STRING, '', 'path of the server certificate (PEM)'),

@@ -38,8 +38,8 @@ const STOCK: readonly (readonly [flag: string, word: Word, shown: string])[] = [
 ];
 /** What stock nsqd does not have. */
 const OWN = [
-  'dead-letter-topic-suffix', 'drain-timeout', 'durability', 'max-attempts', 'max-defer-timeout', 'min-free-disk-bytes', 'requeue-on-disconnect',
-  'sigterm-mode',
+  'dead-letter-topic-suffix', 'drain-timeout', 'durability', 'max-attempts', 'max-defer-timeout', 'max-metrics-entries',
+  'min-free-disk-bytes', 'requeue-on-disconnect', 'sigterm-mode',
 ];
 
 describe('the usage text', () => {

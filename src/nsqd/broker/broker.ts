@@ -22,6 +22,7 @@ import { DiskHealth } from './disk-health.js';
 import { Drain } from './drain.js';
 import { exportTopic } from './export.js';
 import { EXITING_REASON, PublishError } from './publish-error.js';
+import { BrokerMeasures } from './measures.js';
 import { Topic } from './topic.js';
 import { topologyOf } from './topology.js';
 import { Turn } from './turn.js';
@@ -47,10 +48,12 @@ export class Broker {
   readonly turn: Turn;
   readonly alarmClock: AlarmClock;
   readonly drain: Drain;
+  readonly measures = new BrokerMeasures();
   /** Who is told of topics and channels that come and go. */
   announcer: Announcer = NO_ANNOUNCER;
   readonly #parts: BrokerParts;
   readonly #context: BrokerContext;
+  readonly #pool = new ChunkPool(MEMORY_BUDGET_BYTES);
   readonly #topics = new Map<string, Topic>();
   readonly #metadataAlarm: Alarm;
   #metadataIsStale = false;
@@ -80,8 +83,9 @@ export class Broker {
       options, logger, clock, directory,
       alarmClock: this.alarmClock,
       turn: this.turn,
-      pool: new ChunkPool(MEMORY_BUDGET_BYTES),
       freeSpace: this.#freeSpace,
+      pool: this.#pool,
+      measures: this.measures,
       topology: topologyOf(options),
       newLatencyRecorder: parts.newLatencyRecorder ?? null,
       readRecord: (chunk: Chunk, position: number) => (chunk.owner as MessageLog).recordAt(chunk, position),
@@ -102,6 +106,11 @@ export class Broker {
 
   get isExiting(): boolean {
     return this.#isExiting;
+  }
+
+  /** Memory that messages take, and from where on those that are on disk as well give it up. */
+  get messageMemory(): { readonly usedBytes: number; readonly budgetBytes: number } {
+    return this.#pool;
   }
 
   /** Why messages are refused, or the last disk operation that failed, until one succeeds; null when healthy. */

@@ -90,6 +90,10 @@ export class Channel implements TurnChannel {
   requeueCount = 0;
   timeoutCount = 0;
   finishCount = 0;
+  /** Messages an ephemeral channel dropped because it was full. */
+  overflowCount = 0;
+  /** Messages that a consumer's sample rate left out. */
+  sampledOutCount = 0;
   zoneLocalMessageCount = 0;
   regionLocalMessageCount = 0;
   globalMessageCount = 0;
@@ -211,7 +215,10 @@ export class Channel implements TurnChannel {
       }
       this.#deferPublish(publish, isInside);
     }
-    if (end.index - next > room) this.#topicCursor().addSkip({ fromIndex: next + room, from: null, to: end });
+    if (end.index - next > room) {
+      this.overflowCount += end.index - next - room;
+      this.#topicCursor().addSkip({ fromIndex: next + room, from: null, to: end });
+    }
     this.#change();
     this.touch();
   }
@@ -347,7 +354,7 @@ export class Channel implements TurnChannel {
     this.#taken += 1;
     if (!chunk.isFromDisk) this.#countDelivery(subscriber);
     if (!this.hasChanged) this.#change();
-    if (isSampledOut(subscriber.sampleRate)) chunk.letGo();
+    if (isSampledOut(subscriber.sampleRate)) this.#sampleOut(chunk);
     else this.#hand(bytes, position, chunk, position, recordAttempts(bytes, position), subscriber, nowMs);
   }
 
@@ -357,8 +364,13 @@ export class Channel implements TurnChannel {
     const { bytes, start } = this.#context.readRecord(chunk, position);
     this.#returned.shift();
     if (bytes === chunk.bytes) this.#countDelivery(subscriber);
-    if (isSampledOut(subscriber.sampleRate)) chunk.letGo();
+    if (isSampledOut(subscriber.sampleRate)) this.#sampleOut(chunk);
     else this.#hand(bytes, start, chunk, position, record.attempts, subscriber, nowMs);
+  }
+
+  #sampleOut(chunk: Chunk): void {
+    this.sampledOutCount += 1;
+    chunk.letGo();
   }
 
   /** Deliveries from memory only; one that sampling leaves out counts as well (http-api 6.5). */

@@ -8,6 +8,7 @@ import type { Chunk, ChunkPool } from '../storage/chunk.js';
 import type { DataDirectory } from '../storage/data-directory.js';
 import type { FreeSpace } from '../storage/free-space.js';
 import type { Announcer } from './announcer.js';
+import type { BrokerMeasures } from './measures.js';
 import type { Topology } from './topology.js';
 import type { Turn, TurnTopic } from './turn.js';
 
@@ -43,6 +44,7 @@ export interface BrokerContext {
   readonly topology: Topology | null;
   /** Null while latencies are not measured. */
   readonly newLatencyRecorder: (() => LatencyRecorder) | null;
+  readonly measures: BrokerMeasures;
   /** One record, wherever it is. Throws StorageError. */
   readRecord(chunk: Chunk, position: number): { readonly bytes: Uint8Array; readonly start: number };
   /** Logs, and shows in /ping and /stats until a disk operation succeeds again. */

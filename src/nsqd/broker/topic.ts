@@ -71,6 +71,8 @@ export class Topic implements TurnTopic, ChannelTopic, DeadLetterTopic {
   /** Messages and body bytes of this turn, to be taken back from the counters if its commit fails. */
   #turnMessages = 0;
   #turnBytes = 0;
+  /** Written, and not yet covered by a flush that `sync` has asked for. */
+  #unsyncedMessages = 0;
   /** The state is to be written whole with this turn's commit. */
   #stateIsUrgent = false;
   /** What this turn's commit adds to the state. */
@@ -82,6 +84,8 @@ export class Topic implements TurnTopic, ChannelTopic, DeadLetterTopic {
 
   messageCount = 0;
   messageBytes = 0;
+  /** Messages an ephemeral topic dropped because it was full. */
+  overflowCount = 0;
 
   constructor(name: string, context: BrokerContext) {
     this.name = name;
@@ -163,7 +167,10 @@ export class Topic implements TurnTopic, ChannelTopic, DeadLetterTopic {
     const bodyBytes = end - start;
     if (!this.#isTouched) this.#beginTurn();
     this.#count(1, bodyBytes);
-    if (this.isEphemeral && this.#isFull()) return;
+    if (this.isEphemeral && this.#isFull()) {
+      this.overflowCount += 1;
+      return;
+    }
     const at = appendRecord(this.log, this.#ids, source, start, end);
     if (deferMs > 0) this.#defer(at, RECORD_OVERHEAD_BYTES + bodyBytes, deferMs);
   }
@@ -174,7 +181,7 @@ export class Topic implements TurnTopic, ChannelTopic, DeadLetterTopic {
    */
   publishBatch(source: Uint8Array, start: number, count: number): void {
     if (this.isEphemeral) return this.#publishEach(source, start, count);
-    if (this.#isExiting) throw new PublishError('exiting');
+    if (this.#isGuarded) this.#admit(false);
     if (!this.#isTouched) this.#beginTurn();
     const end = appendBatch(this.log, this.#ids, source, start, count);
     this.#count(count, end - start - count * LENGTH_BYTES);
@@ -203,8 +210,8 @@ export class Topic implements TurnTopic, ChannelTopic, DeadLetterTopic {
 
   /** Draining is a matter of those who publish from outside. */
   #admit(isOwn: boolean): void {
-    if (this.#isExiting) throw new PublishError(EXITING_REASON);
-    if (this.#isDraining && !isOwn) throw new PublishError('draining');
+    if (this.#isExiting) throw this.#refusal(EXITING_REASON);
+    if (this.#isDraining && !isOwn) throw this.#refusal('draining');
   }
 
   #guard(): void {
@@ -218,6 +225,11 @@ export class Topic implements TurnTopic, ChannelTopic, DeadLetterTopic {
 
   get isDraining(): boolean {
     return this.#isDraining;
+  }
+
+  #refusal(reason: string): PublishError {
+    this.#context.measures.refusals.add(reason);
+    return new PublishError(reason);
   }
 
   #beginTurn(): void {
@@ -270,6 +282,7 @@ export class Topic implements TurnTopic, ChannelTopic, DeadLetterTopic {
     } catch (error) {
       this.messageCount -= messages;
       this.messageBytes -= bytes;
+      this.#context.measures.refusals.add(refusal === null ? 'disk' : 'space', messages);
       this.#changes = this.#changes.filter((change) => !('deferred' in change));
       this.#deferred = this.#deferred.filter(({ index }) => index < this.log.tailIndex);
       if (refusal === null) {
@@ -277,6 +290,8 @@ export class Topic implements TurnTopic, ChannelTopic, DeadLetterTopic {
       }
       throw error;
     }
+    if (messages > 0) this.#context.measures.groupMessages.observe(messages);
+    this.#unsyncedMessages += messages;
     if (isWriting && this.log.policy === 'through') this.#context.reportStorageSuccess();
     if (!this.#isExiting) {
       if (this.#stateIsUrgent || this.#changes.length > 0) this.#commitState();
@@ -286,8 +301,13 @@ export class Topic implements TurnTopic, ChannelTopic, DeadLetterTopic {
   }
 
   sync(done: (error: StorageError | null) => void): void {
+    const messages = this.#unsyncedMessages;
+    this.#unsyncedMessages = 0;
     this.log.sync((error) => {
-      if (error !== null) this.#context.reportStorageFailure(`TOPIC(${this.name}): failed to sync`, error);
+      if (error !== null) {
+        this.#context.measures.refusals.add('disk', messages);
+        this.#context.reportStorageFailure(`TOPIC(${this.name}): failed to sync`, error);
+      }
       done(error);
     });
   }

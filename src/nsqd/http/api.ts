@@ -13,6 +13,7 @@ import { configRoutes } from './routes/config.js';
 import { debugRoutes } from './routes/debug.js';
 import { healthRoutes } from './routes/health.js';
 import { infoRoutes } from './routes/info.js';
+import { metricsRoutes } from './routes/metrics.js';
 import { publishRoutes } from './routes/publish.js';
 import { statsRoutes } from './routes/stats.js';
 import { topicRoutes } from './routes/topic.js';
@@ -29,13 +30,14 @@ export class HttpApi {
     this.#context = context;
     this.#router = new Router([
       ...publishRoutes, ...topicRoutes, ...channelRoutes, ...statsRoutes, ...infoRoutes, ...configRoutes(context),
-      ...debugRoutes, ...healthRoutes,
+      ...debugRoutes, ...healthRoutes, ...metricsRoutes,
     ]);
   }
 
   /** Answers the request, now or later. Never throws. Hot path: bench http-pub. */
   handle(exchange: Exchange): void {
     const { path } = exchange.target;
+    exchange.errors = this.#context.errors;
     if (path === null) return sendBadRequest(exchange);
     const route = this.#router.find(exchange.method, path);
     if (route === undefined) return this.#answerMiss(exchange, this.#router.miss(exchange.method, path));

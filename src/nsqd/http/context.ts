@@ -1,5 +1,6 @@
 // What the HTTP endpoints need of the daemon. The daemon builds it once and gives it to every listener.
 
+import type { Tally } from '../../lib/metrics/tally.js';
 import type { Logger } from '../../lib/log/logger.js';
 import type { Broker } from '../broker/broker.js';
 import type { Subscriber } from '../broker/subscriber.js';
@@ -23,6 +24,10 @@ export interface HttpContext {
   /** Bound ports: -1 for a unix socket, 0 without a listener. */
   readonly tcpPort: () => number;
   readonly httpPort: () => number;
+  /** The text of GET /metrics. */
+  readonly metrics: () => Promise<string>;
+  /** Counts the errors answered. */
+  readonly errors: Tally;
   /** Why clients should be sent elsewhere for now, in words; empty when the daemon does its work. */
   readonly unreadyReasons: () => readonly string[];
   /** All TCP connections in order of connection. */

@@ -7,6 +7,7 @@ import { pipeline, type Readable } from 'node:stream';
 import { peerAddress } from '../../lib/http/address.js';
 import type { BodyReceiver, RequestBody } from '../../lib/http/request-body.js';
 import type { RequestTarget } from '../../lib/http/request-target.js';
+import type { Tally } from '../../lib/metrics/tally.js';
 import { formatDuration } from '../../lib/options/duration.js';
 
 /** Headers as a flat list of names and values, which node:http writes without further work. */
@@ -31,6 +32,8 @@ export class Exchange {
   readonly body: RequestBody;
   /** Gets the access log line when the request is answered; null where nothing is logged. */
   accessLog: ((line: string) => void) | null = null;
+  /** Counts the error that is answered. */
+  errors: Tally | null = null;
 
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;

@@ -14,10 +14,12 @@ const EMPTY_HEADERS: FlatHeaders = [NSQ_CONTENT_TYPE, NSQ_VERSION, 'Content-Leng
 export interface HttpError {
   readonly status: number;
   readonly code: string;
+  /** One of few words, also where the text names a file or a number. */
+  readonly countedAs: string;
 }
 
 function httpError(status: number, code: string): HttpError {
-  return { status, code };
+  return { status, code, countedAs: code };
 }
 
 export const INVALID_REQUEST = httpError(400, 'INVALID_REQUEST');
@@ -66,6 +68,7 @@ export function sendJson(exchange: Exchange, json: string, status = 200): void {
 
 /** V1 style: an error, with further headers if the status needs them. */
 export function sendError(exchange: Exchange, error: HttpError, headers: FlatHeaders = []): void {
+  exchange.errors?.add(error.countedAs);
   sendContent(exchange, error.status, JSON_TYPE, JSON.stringify({ message: error.code }), headers);
 }
 

@@ -28,6 +28,7 @@ const NS_PER_US = 1e3;
 export class MemoryMonitor {
   readonly #pausesNs = new Float64Array(PAUSES_MAX);
   #runCount = 0;
+  #pausedMs = 0;
   readonly #observer = new PerformanceObserver((list) => {
     for (const entry of list.getEntries()) this.recordPause(entry.duration);
   });
@@ -44,7 +45,17 @@ export class MemoryMonitor {
 
   recordPause(durationMs: number): void {
     this.#pausesNs[this.#runCount % PAUSES_MAX] = durationMs * NS_PER_MS;
+    this.#pausedMs += durationMs;
     this.#runCount++;
+  }
+
+  /** Collections so far, and how long all of them took. */
+  get runCount(): number {
+    return this.#runCount;
+  }
+
+  get pausedMs(): number {
+    return this.#pausedMs;
   }
 
   sample(): MemoryStats {

@@ -29,6 +29,9 @@ export interface ChannelSnapshot {
   readonly timeoutCount: number;
   /** Moved to the dead letter topic. */
   readonly deadLetterCount: number;
+  readonly finishCount: number;
+  readonly overflowCount: number;
+  readonly sampledOutCount: number;
   readonly clientCount: number;
   /** In order of subscription; null if clients were not asked for. */
   readonly clients: readonly ClientDescription[] | null;
@@ -43,6 +46,7 @@ export interface TopicSnapshot {
   readonly backendDepth: number;
   readonly messageCount: number;
   readonly messageBytes: number;
+  readonly overflowCount: number;
   readonly isPaused: boolean;
   readonly latency: LatencySummary;
 }
@@ -103,6 +107,7 @@ function topicSnapshot(topic: Topic, filter: StatsFilter, latencies: LatencySour
     backendDepth: topic.backendDepth(),
     messageCount: topic.messageCount,
     messageBytes: topic.messageBytes,
+    overflowCount: topic.overflowCount,
     isPaused: topic.isPaused,
     latency: latencies.ofTopic(topic),
   };
@@ -123,6 +128,9 @@ function channelSnapshot(channel: Channel, filter: StatsFilter, latencies: Laten
     requeueCount: channel.requeueCount,
     timeoutCount: channel.timeoutCount,
     deadLetterCount: channel.deadLetterCount,
+    finishCount: channel.finishCount,
+    overflowCount: channel.overflowCount,
+    sampledOutCount: channel.sampledOutCount,
     clientCount: subscribers.length,
     clients: filter.includeClients ? subscribers.map((subscriber) => subscriber.describe(filter.topic)) : null,
     isPaused: channel.isPaused,

@@ -287,6 +287,14 @@ export class MessageLog implements ChunkOwner {
     return { bytes, start: 0 };
   }
 
+  /** `headBytes` of a record, or more, or all of it, in the same way. Throws StorageError. */
+  headAt(chunk: Chunk, position: number, headBytes: number): { readonly bytes: Uint8Array; readonly start: number } {
+    if (chunk.bytes !== null) return { bytes: chunk.bytes, start: position };
+    const bytes = new Uint8Array(Math.min(headBytes, chunk.length - position));
+    this.#read(chunk, bytes, bytes.length, position);
+    return { bytes, start: 0 };
+  }
+
   #read(chunk: Chunk, bytes: Uint8Array, length: number, position: number): void {
     const segment = chunk.segment!;
     const count = segment.read(bytes, 0, length, chunk.filePosition + position);

@@ -8,6 +8,7 @@
 // output is cut back to the first OK that is not true and ends with the error instead.
 
 import type { Socket } from 'node:net';
+import type { Tally } from '../../lib/metrics/tally.js';
 import { answerFailed, identifyFailed, ProtocolError, publishFailed } from '../../lib/protocol/errors.js';
 import { encodeFrame, FRAME_ERROR, HEARTBEAT_FRAME, OK_FRAME } from '../../lib/protocol/frame.js';
 import type { Logger } from '../../lib/log/logger.js';
@@ -62,6 +63,8 @@ export interface ConnectionContext {
   readonly tls: TlsAcceptor | null;
   /** Null while clients need no authorization. */
   readonly authServers: AuthServers | null;
+  /** Counts the errors sent, by code. */
+  readonly errors: Tally;
   readonly onClosed: (connection: Connection) => void;
 }
 
@@ -188,6 +191,7 @@ export class Connection implements CommandClient, TurnOutput, CommitWaiter, Laye
       return;
     }
     this.#context.logger.error(`[${this.remoteAddress}] - ${error.message}`);
+    this.#context.errors.add(error.message.split(' ', 1)[0]!);
     this.#output.append(encodeFrame(FRAME_ERROR, error.message));
     this.requestFlush();
     if (error.isFatal) this.#endAfterFlush();

@@ -3,6 +3,7 @@
 import { createServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
 import type { Logger } from '../../lib/log/logger.js';
+import type { Tally } from '../../lib/metrics/tally.js';
 import { boundTo, listen } from '../../lib/net/listen.js';
 import { SharedRead } from '../../lib/net/shared-read.js';
 import type { TlsIdentity } from '../../lib/net/tls-identity.js';
@@ -21,6 +22,8 @@ export interface TcpServerParts {
   readonly tls: TlsIdentity | null;
   /** Null while clients need no authorization. */
   readonly authServers: AuthServers | null;
+  /** Counts the errors sent. */
+  readonly errors: Tally;
 }
 
 export class TcpServer {
@@ -57,6 +60,11 @@ export class TcpServer {
     return boundTo(this.#server).port;
   }
 
+  /** Connections that are open, and those accepted so far. */
+  get counts(): { readonly open: number; readonly accepted: number } {
+    return { open: this.#connections.size, accepted: this.#nextId - 1 };
+  }
+
   connections(): Iterable<Connection> {
     return this.#connections;
   }
@@ -68,9 +76,9 @@ export class TcpServer {
   }
 
   #accept(socket: Socket): void {
-    const { options, logger, broker, authServers } = this.#parts;
+    const { options, logger, broker, authServers, errors } = this.#parts;
     const connection = new Connection(socket, this.#nextId, {
-      options, logger, broker, authServers,
+      options, logger, broker, authServers, errors,
       pool: this.#pool,
       sharedRead: this.#sharedRead,
       tls: this.#tls,

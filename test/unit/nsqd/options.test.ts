@@ -78,6 +78,7 @@ const OWN: readonly [flag: string, key: string, field: OptionField, word: string
   ['durability', 'durability', 'durability', 'string', 'disk'],
   ['max-defer-timeout', 'max_defer_timeout', 'maxDeferTimeoutMs', 'duration', 0],
   ['min-free-disk-bytes', 'min_free_disk_bytes', 'minFreeDiskBytes', 'int', 0],
+  ['max-metrics-entries', 'max_metrics_entries', 'maxMetricsEntries', 'int', 2000],
   ['requeue-on-disconnect', 'requeue_on_disconnect', 'requeueOnDisconnect', '', false],
   ['sigterm-mode', 'sigterm_mode', 'sigtermMode', 'string', 'stop'],
   ['drain-timeout', 'drain_timeout', 'drainTimeoutMs', 'duration', 60e9],

@@ -1,6 +1,7 @@
 // An HTTP server on a free port in front of a broker that only remembers: what was published, created, paused, emptied.
 // Publishing can be told to fail, or to wait, so that tests see when an answer leaves.
 
+import { Tally } from '../../../../src/lib/metrics/tally.js';
 import { Logger, LogLevel } from '../../../../src/lib/log/logger.js';
 import type { Broker } from '../../../../src/nsqd/broker/broker.js';
 import { PublishError } from '../../../../src/nsqd/broker/publish-error.js';
@@ -20,6 +21,9 @@ export class FakeChannel {
   readonly requeueCount = 0;
   readonly timeoutCount = 0;
   readonly deadLetterCount = 0;
+  readonly finishCount = 0;
+  readonly overflowCount = 0;
+  readonly sampledOutCount = 0;
   readonly zoneLocalMessageCount = 0;
   readonly regionLocalMessageCount = 0;
   readonly globalMessageCount = 0;
@@ -191,6 +195,8 @@ export interface FakeDaemonSettings {
 export class FakeDaemon {
   readonly broker = new FakeBroker();
   readonly log: string[] = [];
+  readonly errors = new Tally();
+  metrics: () => Promise<string> = () => Promise.resolve('');
   unreadyReasons: readonly string[] = [];
   readonly lookupdAddresses: (readonly string[])[] = [];
   readonly logger = new Logger({ prefix: '', level: LogLevel.info, write: (line) => this.log.push(line.trimEnd()) });
@@ -208,6 +214,8 @@ export class FakeDaemon {
       startTimeMs: Date.now(),
       tcpPort: () => 4150,
       httpPort: () => this.server.port,
+      metrics: () => this.metrics(),
+      errors: this.errors,
       unreadyReasons: () => this.unreadyReasons,
       clients: () => settings.clients ?? [],
       onLookupdAddresses: (addresses) => this.lookupdAddresses.push(addresses),
