@@ -47,7 +47,8 @@ describe('QueueWriter', () => {
     const large = 'x'.repeat(2 ** 20 + 10);
     for (const body of ['a', large, 'b']) writer.append(recordOf(body), 0, 0);
     writer.finish();
-    expect(fileSystem.disk.content(dataPath(0))).toEqual(recordsOf('a', large, 'b'));
+    // Comparing byte by byte in vitest takes seconds.
+    expect(recordsOf('a', large, 'b').equals(fileSystem.disk.content(dataPath(0))!)).toBe(true);
   });
 
   it('takes over whole files between its own, and never appends to them', () => {
