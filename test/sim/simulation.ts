@@ -608,8 +608,11 @@ class Simulation {
     this.#clock.restart(this.#prng.integer(0, 80_000) / 8);
     fileSystem.holdsSyncs = this.#conditions.options.durability === 'fsync';
     fileSystem.onReplaced = (path) => this.#replaced(path);
-    fileSystem.onWritten = (path) => {
-      if (path.endsWith('.state')) this.#oracle.duesWritten(path.slice(DATA_PATH.length + 1, -'.nsqd-ts.state'.length));
+    fileSystem.onWritten = (path, bytes) => {
+      if (!path.endsWith('.state')) return;
+      const topicName = path.slice(DATA_PATH.length + 1, -'.nsqd-ts.state'.length);
+      if (Buffer.from(bytes).includes('{"at":')) this.#oracle.checkpointed(topicName);
+      else this.#oracle.duesWritten(topicName);
     };
     const { withCrashes, withFailures } = this.#conditions;
     if (attempt < 4 && withCrashes && this.#prng.next() < 0.2) fileSystem.crashAt = this.#prng.integer(1, 30);

@@ -208,7 +208,7 @@ export class SimFileSystem implements FileSystem {
   failed: { readonly operation: Operation; readonly path: string }[] = [];
   /** Called after a file was replaced, and after a part of it was written. */
   onReplaced: ((path: string) => void) | null = null;
-  onWritten: ((path: string) => void) | null = null;
+  onWritten: ((path: string, bytes: Uint8Array) => void) | null = null;
   /** While true, syncs wait for `completeSyncs`; otherwise they are done at once. */
   holdsSyncs = false;
   #pendingSyncs: (() => void)[] = [];
@@ -282,7 +282,7 @@ export class SimFileSystem implements FileSystem {
       throw error;
     }
     inode.write(position, all);
-    this.onWritten?.(path);
+    this.onWritten?.(path, all);
   }
 
   read(fd: number, path: string, bytes: Uint8Array, start: number, length: number, position: number): number {

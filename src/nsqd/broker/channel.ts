@@ -24,6 +24,7 @@ import { DeadLetters } from './dead-letters.js';
 import type { DeadLetterRule } from './dead-letters.js';
 import { DeferredHeap } from './deferred-heap.js';
 import type { DeferredPublish, HeldRecord } from './held-record.js';
+import { HeldJournal, KNOWN, OUTDATED, UNKNOWN } from './held-journal.js';
 import { InFlightTable, NO_SLOT } from './in-flight-table.js';
 import type { LogCursor } from './log-cursor.js';
 import { HeldStraggler, InFlightStraggler } from './straggler.js';
@@ -67,6 +68,7 @@ export class Channel implements TurnChannel {
   /** Messages an ephemeral channel keeps at most; Infinity otherwise. */
   readonly #depthMax: number;
   readonly #cursors: LogCursor[];
+  readonly journal: HeldJournal;
   readonly #inFlight = new InFlightTable();
   readonly #returned = new RingBuffer<HeldRecord>();
   readonly #deferred = new DeferredHeap();
@@ -110,9 +112,10 @@ export class Channel implements TurnChannel {
     this.#context = context;
     this.#depthMax = this.isEphemeral ? context.options.memQueueSize : Infinity;
     this.#cursors = cursors;
+    this.journal = new HeldJournal(cursors.at(-1)!.log, !this.isEphemeral && !isEphemeralName(topic.name));
     this.#topology = context.topology ?? null;
     this.#deadLetters = topic.deadLetterRule === null ? null
-      : new DeadLetters(topic.deadLetterRule, context, `CHANNEL(${name})`, () => this.#change());
+      : new DeadLetters(topic.deadLetterRule, context, `CHANNEL(${name})`, this.journal, () => this.#change());
     this.#alarm = context.alarmClock.newAlarm((nowMs) => this.#ring(nowMs));
   }
 
@@ -232,7 +235,8 @@ export class Channel implements TurnChannel {
     const to = { chunk, position: position + bytes, index: index + 1 };
     if (isUnread) this.#topicCursor().addSkip({ fromIndex: index, from, to });
     chunk.hold();
-    this.addDeferred({ chunk, position, attempts: 0, dueMs, turn: 0 });
+    // From its place ahead of the reader it could be read again once it is finished.
+    this.addDeferred({ chunk, position, attempts: 0, dueMs, turn: 0, isWaiting: true, remembered: OUTDATED });
   }
 
   /** Leaves out messages that the topic has thrown away before releasing them. */
@@ -246,6 +250,7 @@ export class Channel implements TurnChannel {
 
   /** Takes over a message that waits for its due time; the caller has held its chunk. */
   addDeferred(record: HeldRecord): void {
+    this.journal.waits(record);
     this.#deferred.push(record);
     this.#alarm.setNoLaterThan(record.dueMs);
   }
@@ -355,7 +360,7 @@ export class Channel implements TurnChannel {
     if (!chunk.isFromDisk) this.#countDelivery(subscriber);
     if (!this.hasChanged) this.#change();
     if (isSampledOut(subscriber.sampleRate)) this.#sampleOut(chunk);
-    else this.#hand(bytes, position, chunk, position, recordAttempts(bytes, position), subscriber, nowMs);
+    else this.#hand(bytes, position, chunk, position, recordAttempts(bytes, position), subscriber, nowMs, UNKNOWN);
   }
 
   #deliverReturned(subscriber: Subscriber, nowMs: number): void {
@@ -363,9 +368,15 @@ export class Channel implements TurnChannel {
     const { chunk, position } = record;
     const { bytes, start } = this.#context.readRecord(chunk, position);
     this.#returned.shift();
+    record.isWaiting = false;
+    const remembered = record.remembered === UNKNOWN ? UNKNOWN : OUTDATED;
     if (bytes === chunk.bytes) this.#countDelivery(subscriber);
-    if (isSampledOut(subscriber.sampleRate)) this.#sampleOut(chunk);
-    else this.#hand(bytes, start, chunk, position, record.attempts, subscriber, nowMs);
+    if (isSampledOut(subscriber.sampleRate)) {
+      if (remembered !== UNKNOWN) this.journal.left(chunk, position);
+      this.#sampleOut(chunk);
+    } else {
+      this.#hand(bytes, start, chunk, position, record.attempts, subscriber, nowMs, remembered);
+    }
   }
 
   #sampleOut(chunk: Chunk): void {
@@ -388,16 +399,18 @@ export class Channel implements TurnChannel {
   /** Registers in flight, then delivers: an answer can never come too early (engine.md 8). */
   #hand(
     bytes: Uint8Array, start: number, chunk: Chunk, position: number, attemptsBefore: number, subscriber: Subscriber,
-    nowMs: number,
+    nowMs: number, remembered: number,
   ): void {
     if (this.#inFlight.find(bytes, start + ID_OFFSET) !== NO_SLOT) {
       // A second copy, which a crash can leave: it waits until the first is answered, or could not be told from it.
       // DEVIATION(one-copy-in-flight): stock nsqd sends it without keeping track of it.
-      this.addDeferred({ chunk, position, attempts: attemptsBefore, dueMs: nowMs + RETRY_MS, turn: 0 });
+      const dueMs = nowMs + RETRY_MS;
+      this.addDeferred({ chunk, position, attempts: attemptsBefore, dueMs, turn: 0, isWaiting: true, remembered });
       return;
     }
     const attempts = (attemptsBefore + 1) & 0xffff;
     const slot = this.#inFlight.add(bytes, start, chunk, position, attempts, subscriber, nowMs);
+    if (remembered !== UNKNOWN) this.#inFlight.remembered[slot] = remembered;
     if (this.latencyRecorder !== null) this.#inFlight.publishedMs[slot] = recordTimestampMs(bytes, start);
     subscriber.inFlightCount += 1;
     subscriber.messageCount += 1;
@@ -413,6 +426,7 @@ export class Channel implements TurnChannel {
     if (this.#inFlight.owners[slot] !== subscriber) return 'client does not own message';
     const chunk = this.#inFlight.chunks[slot]!;
     if (this.latencyRecorder !== null) this.#recordLatency(this.latencyRecorder, slot);
+    if (this.#inFlight.remembered[slot] !== UNKNOWN) this.journal.left(chunk, this.#inFlight.positions[slot]!);
     this.#inFlight.remove(slot);
     subscriber.inFlightCount -= 1;
     this.finishCount += 1;
@@ -438,6 +452,8 @@ export class Channel implements TurnChannel {
       this.#giveBack(record);
     } else if (this.#deadLetters === null || !this.#deadLetters.takes(record)) {
       record.dueMs = this.#context.clock.monotonicMs() + delayMs;
+      // The topic writes it with this turn, so that it must be told when the message goes.
+      record.remembered = OUTDATED;
       this.addDeferred(record);
       this.#topic.messageDeferred(this, record);
     }
@@ -468,6 +484,8 @@ export class Channel implements TurnChannel {
       attempts: table.attempts[slot]!,
       dueMs: 0,
       turn: 0,
+      isWaiting: true,
+      remembered: table.remembered[slot]!,
     };
     table.owners[slot]!.inFlightCount -= 1;
     table.remove(slot);
@@ -479,7 +497,15 @@ export class Channel implements TurnChannel {
     if (this.#deadLetters === null || !this.#deadLetters.takes(record)) this.#return(record);
   }
 
+  /** A message that waited is finished. */
+  #letGo(record: HeldRecord): void {
+    record.isWaiting = false;
+    if (record.remembered !== UNKNOWN) this.journal.left(record.chunk, record.position);
+    record.chunk.letGo();
+  }
+
   #return(record: HeldRecord): void {
+    this.journal.waits(record);
     record.turn = this.#taken + Math.min(this.#unread(), RETURN_BEHIND_MAX);
     this.#returned.push(record);
   }
@@ -527,12 +553,13 @@ export class Channel implements TurnChannel {
     for (const slot of table.slots()) {
       const chunk = table.chunks[slot]!;
       table.owners[slot]!.inFlightCount -= 1;
+      if (table.remembered[slot] !== UNKNOWN) this.journal.left(chunk, table.positions[slot]!);
       table.remove(slot);
       chunk.letGo();
     }
-    for (const { chunk } of this.#returned.values()) chunk.letGo();
+    for (const record of this.#returned.values()) this.#letGo(record);
     this.#returned.clear();
-    for (const { chunk } of this.#deferred.values()) chunk.letGo();
+    for (const record of this.#deferred.values()) this.#letGo(record);
     this.#deferred.clear();
     this.#deadLetters?.clear();
     this.#alarm.cancel();
@@ -595,10 +622,10 @@ export class Channel implements TurnChannel {
     const found: Straggler[] = [];
     const table = this.#inFlight;
     for (const slot of table.slots()) {
-      if (chunks.has(table.chunks[slot]!)) found.push(new InFlightStraggler(table, slot));
+      if (chunks.has(table.chunks[slot]!)) found.push(new InFlightStraggler(table, slot, this.journal));
     }
-    for (const record of this.returnedRecords()) if (chunks.has(record.chunk)) found.push(new HeldStraggler(record));
-    for (const record of this.#deferred.values()) if (chunks.has(record.chunk)) found.push(new HeldStraggler(record));
+    for (const record of this.returnedRecords()) if (chunks.has(record.chunk)) found.push(new HeldStraggler(record, this.journal));
+    for (const record of this.#deferred.values()) if (chunks.has(record.chunk)) found.push(new HeldStraggler(record, this.journal));
     return found;
   }
 
@@ -615,11 +642,27 @@ export class Channel implements TurnChannel {
   }
 
   /** Messages in flight, as the records they would be if they came back now. */
+  /** In flight, and not known to the side file as they are; from now on they are. */
+  takeInFlightChanges(): HeldRecord[] {
+    const changed: HeldRecord[] = [];
+    const { remembered, chunks, positions, attempts } = this.#inFlight;
+    for (const slot of this.#inFlight.slots()) {
+      const chunk = chunks[slot]!;
+      if (remembered[slot] === KNOWN || chunk.segment === null) continue;
+      remembered[slot] = KNOWN;
+      changed.push({
+        chunk, position: positions[slot]!, attempts: attempts[slot]!, dueMs: 0, turn: 0, isWaiting: false, remembered: KNOWN,
+      });
+    }
+    return changed;
+  }
+
   *inFlightRecords(): Generator<HeldRecord> {
     const table = this.#inFlight;
     for (const slot of table.slots()) {
       yield {
         chunk: table.chunks[slot]!, position: table.positions[slot]!, attempts: table.attempts[slot]!, dueMs: 0, turn: 0,
+        isWaiting: false, remembered: table.remembered[slot]!,
       };
     }
   }

@@ -4,8 +4,11 @@ import type { Clock } from '../../lib/time/clock.js';
 import type { Chunk } from '../storage/chunk.js';
 import type { LogPosition } from '../storage/log-reader.js';
 import type { MessageLog } from '../storage/message-log.js';
-import type { ChannelState, DeferredState, FilePlace, HeldState, QueueOfRecord, TopicState } from '../storage/topic-state.js';
+import type {
+  ChannelCheckpoint, ChannelState, DeferredState, FilePlace, HeldState, QueueOfRecord, TopicCheckpoint, TopicState,
+} from '../storage/topic-state.js';
 import type { Channel } from './channel.js';
+import { KNOWN } from './held-journal.js';
 import type { DeferredPublish, HeldRecord } from './held-record.js';
 import type { LogCursor } from './log-cursor.js';
 
@@ -35,17 +38,59 @@ export function topicState(topic: CheckpointedTopic, clock: Clock): TopicState {
   };
 }
 
-function channelState(topic: CheckpointedTopic, channel: Channel, wallOffsetMs: number): ChannelState {
-  const topicCursor = channel.cursors.at(-1)!;
-  const ownCursor = channel.cursors.length > 1 ? channel.cursors[0]! : null;
-  const held = [...channel.inFlightRecords(), ...channel.returnedRecords(), ...channel.deferredRecords()];
-  const waiting = new RecordPlaces(held);
+/** What has changed since the last checkpoint; the journals begin anew. */
+export function topicCheckpoint(
+  topic: CheckpointedTopic, changed: readonly Channel[], clock: Clock,
+): TopicCheckpoint {
+  const wallOffsetMs = clock.wallMs() - clock.monotonicMs();
+  return {
+    released: topic.log.placeOf(topic.released),
+    channels: changed.map((channel) => channelCheckpoint(topic, channel, wallOffsetMs)),
+  };
+}
+
+function channelCheckpoint(topic: CheckpointedTopic, channel: Channel, wallOffsetMs: number): ChannelCheckpoint {
+  const waiting = channel.journal.takeWaiting();
+  for (const record of waiting) record.remembered = KNOWN;
+  const held = [...channel.takeInFlightChanges(), ...waiting];
   return {
     name: channel.name,
-    cursor: topic.log.placeOf(topicCursor.reader),
+    ...placesOfCursors(topic, channel),
+    held: held.map((record) => heldState(topic.log, record, wallOffsetMs)),
+    gone: channel.journal.takeGone(),
+  };
+}
+
+function placesOfCursors(
+  topic: CheckpointedTopic, { cursors }: Channel,
+): Pick<ChannelState, 'cursor' | 'ownCursor' | 'ownEnd' | 'ownMetaText'> {
+  const ownCursor = cursors.length > 1 ? cursors[0]! : null;
+  return {
+    cursor: topic.log.placeOf(cursors.at(-1)!.reader),
     ownCursor: ownCursor === null ? null : ownCursor.log.placeOf(ownCursor.reader),
     ...(ownCursor === null ? {} : { ownEnd: ownCursor.log.placeOf(ownCursor.log.end()) }),
     ownMetaText: ownCursor === null ? null : ownCursor.log.metaText,
+  };
+}
+
+/** The journal begins anew with a snapshot that tells everything. */
+function takeAll(channel: Channel): HeldRecord[] {
+  const held = [...channel.inFlightRecords(), ...channel.returnedRecords(), ...channel.deferredRecords()];
+  channel.takeInFlightChanges();
+  channel.journal.takeGone();
+  for (const record of held) if (record.chunk.segment !== null) record.remembered = KNOWN;
+  channel.journal.takeWaiting();
+  return held;
+}
+
+function channelState(topic: CheckpointedTopic, channel: Channel, wallOffsetMs: number): ChannelState {
+  const topicCursor = channel.cursors.at(-1)!;
+  const ownCursor = channel.cursors.length > 1 ? channel.cursors[0]! : null;
+  const held = takeAll(channel);
+  const waiting = new RecordPlaces(held);
+  return {
+    name: channel.name,
+    ...placesOfCursors(topic, channel),
     skips: skipsOf(topicCursor, waiting),
     ownSkips: ownCursor === null ? [] : skipsOf(ownCursor, waiting),
     held: held.filter(({ chunk }) => chunk.segment !== null).map((record) => heldState(topic.log, record, wallOffsetMs)),

@@ -15,6 +15,8 @@ import { topicOptionsOf } from '../options.js';
 import { StorageError } from '../storage/file-system.js';
 import { BODY_OFFSET, recordBytes } from '../storage/record.js';
 import type { BrokerContext, BrokerOptions, DeadLetterTopic } from './context.js';
+import { UNKNOWN } from './held-journal.js';
+import type { HeldJournal } from './held-journal.js';
 import type { HeldRecord } from './held-record.js';
 import { PublishError } from './publish-error.js';
 import type { Commit } from './turn.js';
@@ -81,6 +83,7 @@ export class DeadLetters {
   readonly #rule: DeadLetterRule;
   readonly #context: BrokerContext;
   readonly #where: string;
+  readonly #journal: HeldJournal;
   readonly #onFinished: () => void;
   readonly #alarm: Alarm;
   readonly #leaving = new Set<HeldRecord>();
@@ -91,10 +94,13 @@ export class DeadLetters {
   count = 0;
 
   /** `where` names the channel in the log; `onFinished` hears that messages have gone. */
-  constructor(rule: DeadLetterRule, context: BrokerContext, where: string, onFinished: () => void) {
+  constructor(
+    rule: DeadLetterRule, context: BrokerContext, where: string, journal: HeldJournal, onFinished: () => void,
+  ) {
     this.#rule = rule;
     this.#context = context;
     this.#where = where;
+    this.#journal = journal;
     this.#onFinished = onFinished;
     this.#alarm = context.alarmClock.newAlarm((nowMs) => this.#retry(nowMs));
   }
@@ -112,6 +118,7 @@ export class DeadLetters {
   takes(record: HeldRecord): boolean {
     if (record.attempts < this.#rule.maxAttempts) return false;
     this.#leaving.add(record);
+    this.#journal.waits(record);
     // Behind what waits already: a topic that could not be written a moment ago is not tried for each message.
     if (this.#waiting.length > 0 || !this.#write(record)) this.#wait([record]);
     return true;
@@ -119,10 +126,16 @@ export class DeadLetters {
 
   /** The channel forgets all its messages. */
   clear(): void {
-    for (const { chunk } of this.#leaving) chunk.letGo();
+    for (const record of this.#leaving) this.#letGo(record);
     this.#leaving.clear();
     this.#waiting = [];
     this.#alarm.cancel();
+  }
+
+  #letGo(record: HeldRecord): void {
+    record.isWaiting = false;
+    if (record.remembered !== UNKNOWN) this.#journal.left(record.chunk, record.position);
+    record.chunk.letGo();
   }
 
   stop(): void {
@@ -166,7 +179,7 @@ export class DeadLetters {
     }
     for (const record of records) {
       this.#leaving.delete(record);
-      record.chunk.letGo();
+      this.#letGo(record);
     }
     this.count += records.length;
     this.#onFinished();

@@ -12,6 +12,10 @@ export interface HeldRecord {
   dueMs: number;
   /** Returned: served once the channel has taken this many messages from its logs. */
   turn: number;
+  /** True while it stands for the message; false once that was delivered, finished or dropped. */
+  isWaiting: boolean;
+  /** What the side file says of it (held-journal.ts). */
+  remembered: number;
 }
 
 /** A message published with a delay, before its topic has released it. */

@@ -46,6 +46,8 @@ export class InFlightTable {
   /** Unix milliseconds of the publish; filled in by the channel, and only while it measures latencies. */
   publishedMs = new Float64Array(0);
   deadlineMs = new Float64Array(0);
+  /** What the side file says of the message (held-journal.ts). */
+  remembered = new Uint8Array(0);
 
   /** Hot path (bench: delivery). The slot of the id whose 16 bytes start at `at`, or NO_SLOT. */
   find(bytes: Uint8Array, at: number): number {
@@ -91,6 +93,7 @@ export class InFlightTable {
     this.chunks[slot] = chunk;
     this.positions[slot] = position;
     this.attempts[slot] = attempts;
+    this.remembered[slot] = 0;
     this.owners[slot] = owner;
     this.deliveredMs[slot] = nowMs;
     this.size += 1;
@@ -201,6 +204,7 @@ export class InFlightTable {
     this.#laneOf = enlarged(this.#laneOf, new Int32Array(capacity));
     this.positions = enlarged(this.positions, new Int32Array(capacity));
     this.attempts = enlarged(this.attempts, new Uint16Array(capacity));
+    this.remembered = enlarged(this.remembered, new Uint8Array(capacity));
     this.deliveredMs = enlarged(this.deliveredMs, new Float64Array(capacity));
     this.publishedMs = enlarged(this.publishedMs, new Float64Array(capacity));
     this.deadlineMs = enlarged(this.deadlineMs, new Float64Array(capacity));
@@ -229,7 +233,7 @@ export class InFlightTable {
   }
 }
 
-function enlarged<T extends Int32Array | Uint16Array | Float64Array>(from: T, to: T): T {
+function enlarged<T extends Int32Array | Uint8Array | Uint16Array | Float64Array>(from: T, to: T): T {
   to.set(from);
   return to;
 }

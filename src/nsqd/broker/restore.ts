@@ -2,11 +2,14 @@
 // Without a usable state every message of the topic's own files goes to every channel: more than once rather than never.
 
 import type { Clock } from '../../lib/time/clock.js';
-import { recordBytes } from '../storage/record.js';
 import type { LogPosition } from '../storage/log-reader.js';
 import type { MessageLog } from '../storage/message-log.js';
-import type { ChannelState, DeferredState, FilePlace, HeldState, RestoredState, StateChange } from '../storage/topic-state.js';
+import { resolvePlaces } from '../storage/place-resolver.js';
+import type { ResolvedRecord } from '../storage/place-resolver.js';
+import type { RestoredChannel, RestoredState } from '../storage/state-history.js';
+import type { ChannelState, HeldState, RecordPlace } from '../storage/topic-state.js';
 import type { Channel } from './channel.js';
+import { OUTDATED } from './held-journal.js';
 import type { DeferredPublish } from './held-record.js';
 import type { LogCursor, Skip } from './log-cursor.js';
 
@@ -19,17 +22,15 @@ export interface RestoredTopic {
 /** Deferred messages that the topic has not released, in log order. */
 export function restoreDeferred(topic: RestoredTopic, state: RestoredState, clock: Clock): DeferredPublish[] {
   const monotonicOffsetMs = clock.monotonicMs() - clock.wallMs();
-  const places = new Map<string, DeferredState>();
-  const fromChanges = state.changes.flatMap((change) => ('deferred' in change ? [change.deferred] : []));
-  for (const each of [...state.deferred, ...fromChanges]) places.set(`${each[0]},${each[1]}`, each);
-  const deferred: DeferredPublish[] = [];
-  for (const [file, position, dueMs] of places.values()) {
-    const at = exactly(topic.log, [file, position]);
-    if (at === null || at.index < topic.released.index) continue;
-    const bytes = recordBytes(at.chunk!.load(), at.position);
-    deferred.push({ chunk: at.chunk!, position: at.position, bytes, index: at.index, dueMs: dueMs + monotonicOffsetMs });
-  }
-  return deferred.sort((a, b) => a.index - b.index);
+  const [file, position] = state.released;
+  const open = state.deferred.filter((each) => each[0] > file || (each[0] === file && each[1] >= position));
+  const records = resolvePlaces(topic.log, open.map((each) => [each[0], each[1]]));
+  const deferred = new Map<number, DeferredPublish>();
+  records.forEach((record, at) => {
+    if (record === null || record.index < topic.released.index) return;
+    deferred.set(record.index, { ...record, dueMs: open[at]![2] + monotonicOffsetMs });
+  });
+  return [...deferred.values()].sort((a, b) => a.index - b.index);
 }
 
 /**
@@ -38,34 +39,54 @@ export function restoreDeferred(topic: RestoredTopic, state: RestoredState, cloc
  * says about it does not count.
  */
 export function restoreChannel(
-  topic: RestoredTopic, channel: Channel, state: ChannelState, changes: readonly StateChange[], isOwnForeign: boolean,
-  clock: Clock,
+  topic: RestoredTopic, channel: Channel, state: RestoredChannel, isOwnForeign: boolean, clock: Clock,
 ): void {
-  const monotonicOffsetMs = clock.monotonicMs() - clock.wallMs();
-  const held = new Map<string, HeldState>();
-  const fromChanges = changes.flatMap((change) =>
-    'held' in change && change.channel === channel.name ? [change.held] : [],
-  );
-  for (const each of [...state.held, ...fromChanges]) held.set(`${each[0]},${each[1]},${each[2]}`, each);
   const topicCursor = channel.cursors.at(-1)!;
   const ownCursor = channel.cursors.length > 1 && !isOwnForeign ? channel.cursors[0]! : null;
+  const held = placesByQueue(state.held, topicCursor, ownCursor);
+  const gone = placesByQueue(state.gone, topicCursor, ownCursor);
   const skips = new Map<LogCursor, Skip[]>([[topicCursor, gaps(topic.log, state.skips)]]);
   if (ownCursor !== null) skips.set(ownCursor, gaps(ownCursor.log, state.ownSkips));
-  for (const [queue, file, position, attempts, dueMs] of held.values()) {
-    const cursor = queue === 1 ? topicCursor : ownCursor;
-    const at = cursor === null ? null : exactly(cursor.log, [file, position]);
-    if (cursor === null || at === null || at.index >= cursor.limit.index) continue;
-    const chunk = at.chunk!;
-    if (at.index >= cursor.reader.index) {
-      const to = { chunk, position: at.position + recordBytes(chunk.load(), at.position), index: at.index + 1 };
-      skips.get(cursor)!.push({ fromIndex: at.index, from: at, to });
-    }
+  const monotonicOffsetMs = clock.monotonicMs() - clock.wallMs();
+  state.held.forEach(([, , , attempts, dueMs], index) => {
+    const place = held[index]!;
+    if (place === null || place.record.index >= place.cursor.limit.index) return;
+    const { chunk, position } = place.record;
+    if (place.record.index >= place.cursor.reader.index) skips.get(place.cursor)!.push(skipOver(place.record));
     chunk.hold();
-    const record = { chunk, position: at.position, attempts, dueMs: dueMs + monotonicOffsetMs, turn: 0 };
-    if (dueMs > 0) channel.addDeferred(record);
-    else channel.addReturned({ ...record, dueMs: 0 });
-  }
+    const record = { chunk, position, attempts, dueMs: 0, turn: 0, isWaiting: true, remembered: OUTDATED };
+    if (dueMs > 0) channel.addDeferred({ ...record, dueMs: dueMs + monotonicOffsetMs });
+    else channel.addReturned(record);
+  });
+  for (const place of gone) if (place !== null) skips.get(place.cursor)!.push(skipOver(place.record));
   for (const [cursor, added] of skips) cursor.insertSkips(added);
+}
+
+interface PlaceInQueue {
+  readonly cursor: LogCursor;
+  readonly record: ResolvedRecord;
+}
+
+/** Where these are now; null for what is not there any more. */
+function placesByQueue(
+  states: ReadonlyArray<HeldState | RecordPlace>, topicCursor: LogCursor, ownCursor: LogCursor | null,
+): (PlaceInQueue | null)[] {
+  const found: (PlaceInQueue | null)[] = new Array<null>(states.length).fill(null);
+  for (const cursor of [topicCursor, ownCursor]) {
+    if (cursor === null) continue;
+    const queue = cursor === topicCursor ? 1 : 0;
+    const indices = states.map((_, index) => index).filter((index) => states[index]![0] === queue);
+    const records = resolvePlaces(cursor.log, indices.map((index) => [states[index]![1], states[index]![2]]));
+    records.forEach((record, at) => {
+      if (record !== null) found[indices[at]!] = { cursor, record };
+    });
+  }
+  return found;
+}
+
+function skipOver({ chunk, position, index, bytes }: ResolvedRecord): Skip {
+  const to = { chunk, position: position + bytes, index: index + 1 };
+  return { fromIndex: index, from: { chunk, position, index }, to };
 }
 
 function gaps(log: MessageLog, skips: ChannelState['skips']): Skip[] {
@@ -73,12 +94,4 @@ function gaps(log: MessageLog, skips: ChannelState['skips']): Skip[] {
     const start = log.seek(...from);
     return { fromIndex: start.index, from: start, to: log.seek(...to) };
   });
-}
-
-/** The record that starts at exactly this byte, or null. */
-function exactly(log: MessageLog, [file, position]: FilePlace): LogPosition | null {
-  const at = log.seek(file, position);
-  if (at.chunk === null || at.chunk.segment === null || at.position >= at.chunk.length) return null;
-  const isThere = at.chunk.segment.number === file && at.chunk.filePosition + at.position === position;
-  return isThere ? at : null;
 }

@@ -1,6 +1,8 @@
 // The place of one unfinished message, as who moves messages from one file to another sees it (stragglers.ts).
 
 import type { Chunk } from '../storage/chunk.js';
+import { OUTDATED, UNKNOWN } from './held-journal.js';
+import type { HeldJournal } from './held-journal.js';
 import type { HeldRecord } from './held-record.js';
 import type { InFlightTable } from './in-flight-table.js';
 
@@ -17,8 +19,11 @@ export interface Straggler {
 export class HeldStraggler implements Straggler {
   readonly #record: HeldRecord;
 
-  constructor(record: HeldRecord) {
+  readonly #journal: HeldJournal;
+
+  constructor(record: HeldRecord, journal: HeldJournal) {
     this.#record = record;
+    this.#journal = journal;
   }
 
   get chunk(): Chunk {
@@ -34,8 +39,12 @@ export class HeldStraggler implements Straggler {
   }
 
   moveTo(chunk: Chunk, position: number): void {
-    this.#record.chunk = chunk;
-    this.#record.position = position;
+    const record = this.#record;
+    if (record.remembered !== UNKNOWN) this.#journal.left(record.chunk, record.position);
+    record.chunk = chunk;
+    record.position = position;
+    record.remembered = OUTDATED;
+    this.#journal.waits(record);
   }
 }
 
@@ -43,9 +52,12 @@ export class InFlightStraggler implements Straggler {
   readonly #table: InFlightTable;
   readonly #slot: number;
 
-  constructor(table: InFlightTable, slot: number) {
+  readonly #journal: HeldJournal;
+
+  constructor(table: InFlightTable, slot: number, journal: HeldJournal) {
     this.#table = table;
     this.#slot = slot;
+    this.#journal = journal;
   }
 
   get chunk(): Chunk {
@@ -61,7 +73,10 @@ export class InFlightStraggler implements Straggler {
   }
 
   moveTo(chunk: Chunk, position: number): void {
-    this.#table.chunks[this.#slot] = chunk;
-    this.#table.positions[this.#slot] = position;
+    const [table, slot] = [this.#table, this.#slot];
+    if (table.remembered[slot] !== UNKNOWN) this.#journal.left(this.chunk, this.position);
+    table.chunks[slot] = chunk;
+    table.positions[slot] = position;
+    table.remembered[slot] = OUTDATED;
   }
 }

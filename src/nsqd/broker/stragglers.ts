@@ -70,6 +70,7 @@ export class Stragglers {
     own.log.commit();
     for (const { chunk } of places) chunk!.hold();
     own.extendOver(places[0]!);
+    channel.hasChanged = true;
     stragglers.forEach((straggler, index) => {
       const { chunk, position } = places[index]!;
       this.#left.push(straggler.chunk);

@@ -21,11 +21,13 @@ import { appendBatch, appendRecord } from '../storage/record-encoder.js';
 import { LENGTH_BYTES, RECORD_OVERHEAD_BYTES, readInt32 } from '../storage/record.js';
 import type { ChannelMetadata } from '../storage/metadata-file.js';
 import { TopicStateFile } from '../storage/topic-state-file.js';
-import { goesWith, parseTopicState, placesOf } from '../storage/topic-state.js';
-import type { FilePlace, RestoredState, StateChange } from '../storage/topic-state.js';
+import type { RestoredState } from '../storage/state-history.js';
+import { parseTopicState } from '../storage/topic-state-reader.js';
+import { goesWith, placesOf } from '../storage/topic-state.js';
+import type { FilePlace, StateChange } from '../storage/topic-state.js';
 import { Channel } from './channel.js';
 import type { ChannelTopic } from './channel.js';
-import { deferredState, heldState, topicState } from './checkpoint.js';
+import { deferredState, heldState, topicCheckpoint, topicState } from './checkpoint.js';
 import type { BrokerContext, DeadLetterTopic } from './context.js';
 import { deadLetterRuleOf } from './dead-letters.js';
 import type { DeadLetterRule } from './dead-letters.js';
@@ -442,6 +444,7 @@ export class Topic implements TurnTopic, ChannelTopic, DeadLetterTopic {
   #dropFinishedQueue(channel: Channel): void {
     const [own] = channel.cursors;
     if (!channel.dropFinishedQueue()) return;
+    channel.hasChanged = true;
     this.#ownFileNumbers.set(channel.name, own!.log.files.nextNumber);
     this.#removeOwnQueue(channel.name);
   }
@@ -566,7 +569,6 @@ export class Topic implements TurnTopic, ChannelTopic, DeadLetterTopic {
     }
     try {
       for (const channel of this.#channels.values()) {
-        channel.hasChanged = false;
         channel.passSkips();
         this.#dropFinishedQueue(channel);
       }
@@ -597,7 +599,7 @@ export class Topic implements TurnTopic, ChannelTopic, DeadLetterTopic {
   #writeState(): void {
     const isSynced = this.#stragglers.hasMoved && this.#context.options.durability === 'fsync';
     if (isSynced) for (const channel of this.#channels.values()) channel.cursors[0]!.log.files.syncNow();
-    this.stateFile.replace(topicState(this, this.#context.clock), isSynced);
+    this.#writeStateFile(isSynced);
     if (isSynced) this.#context.directory.fileSystem.syncDirectoryNow(this.#context.directory.path);
     this.#stragglers.forgetOldPlaces();
     this.#stateIsUrgent = false;
@@ -608,10 +610,28 @@ export class Topic implements TurnTopic, ChannelTopic, DeadLetterTopic {
     }
   }
 
+  #writeStateFile(isSynced: boolean): void {
+    const { clock } = this.#context;
+    const channels = [...this.#channels.values()].filter(({ isEphemeral }) => !isEphemeral);
+    try {
+      if (this.#stateIsUrgent || !this.stateFile.takesChanges) {
+        this.stateFile.replace(topicState(this, clock), isSynced);
+      } else {
+        const changed = channels.filter(({ hasChanged }) => hasChanged);
+        this.stateFile.appendCheckpoint(this.#changes, topicCheckpoint(this, changed, clock), isSynced);
+      }
+    } catch (error) {
+      // The journals have begun anew: only everything can follow.
+      this.#stateIsUrgent = true;
+      throw error;
+    }
+    for (const channel of channels) channel.hasChanged = false;
+  }
+
   /** What this turn deferred goes behind the last snapshot; what changes more than that makes a new one. */
   #commitState(): void {
     try {
-      if (this.#stateIsUrgent || (this.#changes.length > 0 && !this.stateFile.exists)) this.#writeState();
+      if (this.#stateIsUrgent || (this.#changes.length > 0 && !this.stateFile.takesChanges)) this.#writeState();
       else if (this.#changes.length > 0) this.stateFile.append(this.#changes);
       this.#changes = [];
     } catch (error) {
@@ -643,7 +663,7 @@ export class Topic implements TurnTopic, ChannelTopic, DeadLetterTopic {
     for (const state of found?.channels ?? []) {
       const channel = this.#channels.get(state.name);
       if (channel === undefined) continue;
-      restoreChannel(this, channel, state, found!.changes, this.#foreignQueues.has(state.name), clock);
+      restoreChannel(this, channel, state, this.#foreignQueues.has(state.name), clock);
     }
     this.#foreignQueues.clear();
     this.#found = null;

@@ -2,43 +2,60 @@
 
 import type { DataDirectory } from './data-directory.js';
 import { formatStateChange, formatTopicState } from './topic-state.js';
-import type { StateChange, TopicState } from './topic-state.js';
+import type { StateChange, TopicCheckpoint, TopicState } from './topic-state.js';
+
+/** Changes behind a small snapshot before it is written anew; behind a large one, as many bytes as it has. */
+const CHANGES_BYTES_MIN = 8 * 1024;
 
 export class TopicStateFile {
   readonly #directory: DataDirectory;
   readonly #path: string;
   #size = 0;
+  #snapshotBytes = 0;
   #fd: number | null = null;
-  /** What the file holds, to leave it alone when nothing changed. */
-  #snapshot = '';
+  /** The last checkpoint behind the snapshot, to leave the file alone when nothing has changed. */
+  #lastCheckpoint = '';
 
   constructor(directory: DataDirectory, topicName: string) {
     this.#directory = directory;
     this.#path = directory.topicStatePath(topicName);
   }
 
-  /** True once this run has written a snapshot that changes can follow. */
-  get exists(): boolean {
-    return this.#size > 0;
+  /** True once this run has written a snapshot that changes can follow, and not too many of them do yet. */
+  get takesChanges(): boolean {
+    return this.#size > 0 && this.#size - this.#snapshotBytes <= Math.max(this.#snapshotBytes, CHANGES_BYTES_MIN);
   }
 
-  /** Throws StorageError; the former content is then untouched. */
+  /** `isDurable` flushes it to the medium. Throws StorageError; the former content is then untouched. */
   replace(state: TopicState, isDurable = false): void {
     const text = formatTopicState(state);
-    if (!isDurable && text === this.#snapshot && this.#size === Buffer.byteLength(text)) return;
     this.close();
     this.#directory.replace(this.#path, text, isDurable);
-    this.#snapshot = text;
     this.#size = Buffer.byteLength(text);
+    this.#snapshotBytes = this.#size;
+    this.#lastCheckpoint = '';
   }
 
   /** Throws StorageError; what was written before stays valid. */
   append(changes: readonly StateChange[]): void {
+    this.#append(changes.map(formatStateChange).join(''), false);
+  }
+
+  /** The same for changes that end with a checkpoint; one that says the same as the last is left out. */
+  appendCheckpoint(changes: readonly StateChange[], at: TopicCheckpoint, isDurable: boolean): void {
+    const checkpoint = formatStateChange({ at });
+    const isNew = checkpoint !== this.#lastCheckpoint || changes.length > 0;
+    if (isNew) this.#append(changes.map(formatStateChange).join('') + checkpoint, isDurable);
+    this.#lastCheckpoint = checkpoint;
+  }
+
+  #append(text: string, isDurable: boolean): void {
     const { fileSystem } = this.#directory;
-    const bytes = Buffer.from(changes.map(formatStateChange).join(''));
+    const bytes = Buffer.from(text);
     this.#fd ??= fileSystem.openForWriting(this.#path);
     fileSystem.write(this.#fd, this.#path, bytes, 0, bytes.length, this.#size);
     this.#size += bytes.length;
+    if (isDurable) fileSystem.syncDataNow(this.#fd, this.#path);
   }
 
   close(): void {
@@ -50,6 +67,6 @@ export class TopicStateFile {
     this.close();
     this.#directory.discard(this.#path);
     this.#size = 0;
-    this.#snapshot = '';
+    this.#snapshotBytes = 0;
   }
 }

@@ -3,6 +3,7 @@
 //
 //   line 1   a snapshot, JSON
 //   line 2   a change since then, JSON       (appended with the turn it belongs to; a torn last line is left out)
+//   line 3   a checkpoint: all changes since the line before
 //   ...
 //
 // The snapshot goes with the queue's metadata file: it names the run that wrote both, or repeats the metadata's text as it
@@ -12,7 +13,6 @@
 //
 // DEVIATION(side-file): stock nsqd has no such file. DEVIATION(delay-kept): it loses delays on overflow and restart.
 
-import { isValidName } from '../../lib/protocol/names.js';
 import { runOfQueueMeta } from './queue-meta.js';
 
 /** A place in a queue's files: file number and byte. */
@@ -57,16 +57,34 @@ export interface TopicState {
   readonly channels: readonly ChannelState[];
 }
 
-/** A line behind the snapshot: a message was published with a delay, or deferred by a channel. */
-export type StateChange =
-  | { readonly deferred: DeferredState }
-  | { readonly channel: string; readonly held: HeldState };
+/** A record of the channel's own queue (0) or the topic's log (1). */
+export type RecordPlace = readonly [queue: QueueOfRecord, file: number, position: number];
 
-export interface RestoredState extends TopicState {
-  readonly changes: readonly StateChange[];
+/** What has changed of a channel since the line before: where it stands, what is held, and what is not any more. */
+export interface ChannelCheckpoint {
+  readonly name: string;
+  readonly cursor: FilePlace;
+  readonly ownCursor: FilePlace | null;
+  readonly ownEnd?: FilePlace;
+  readonly ownMetaText: string | null;
+  readonly held: readonly HeldState[];
+  readonly gone: readonly RecordPlace[];
 }
 
-const VERSION = 1;
+export interface TopicCheckpoint {
+  readonly released: FilePlace;
+  /** Those that have changed. */
+  readonly channels: readonly ChannelCheckpoint[];
+}
+
+/** A line behind the snapshot: a message was published with a delay, or deferred by a channel; or a checkpoint. */
+export type StateChange =
+  | { readonly deferred: DeferredState }
+  | { readonly channel: string; readonly held: HeldState }
+  | { readonly at: TopicCheckpoint };
+
+/** Of the form. */
+export const VERSION = 1;
 
 export function formatTopicState(state: TopicState): string {
   return `${JSON.stringify({ version: VERSION, ...state })}\n`;
@@ -74,15 +92,6 @@ export function formatTopicState(state: TopicState): string {
 
 export function formatStateChange(change: StateChange): string {
   return `${JSON.stringify(change)}\n`;
-}
-
-/** Null when the text is not a state of this version, or does not go with the metadata. */
-export function parseTopicState(text: string, metaText: string | null): RestoredState | null {
-  const [first = '', ...rest] = text.split('\n');
-  const state = parseLine(first);
-  if (!isTopicState(state) || !goesWith(state.run, state.metaText, metaText)) return null;
-  // The last piece is what follows the last line end: nothing, or a torn line.
-  return { ...state, changes: rest.slice(0, -1).map(parseLine).filter(isStateChange) };
 }
 
 /**
@@ -98,85 +107,4 @@ export function placesOf(state: TopicState): FilePlace[] {
   const places = [state.released];
   for (const { cursor, skips } of state.channels) places.push(cursor, ...skips.map(([, to]) => to));
   return places;
-}
-
-function parseLine(line: string): unknown {
-  try {
-    return JSON.parse(line);
-  } catch {
-    return null;
-  }
-}
-
-// --- the form of what was read: a damaged file may still be JSON
-
-/** What can be counted on from here: files get rising numbers, and positions are added up. */
-const PLACE_MAX = 2 ** 50;
-
-function isTopicState(value: unknown): value is TopicState {
-  return isRecord(value)
-    && value['version'] === VERSION
-    && typeof value['run'] === 'string'
-    && isTextOrNull(value['metaText'])
-    && typeof value['isFinal'] === 'boolean'
-    && isPlace(value['released'])
-    && isListOf(value['deferred'], isDeferredState)
-    && isListOf(value['channels'], isChannelState)
-    && new Set(value['channels'].map(({ name }) => name)).size === value['channels'].length;
-}
-
-function isChannelState(value: unknown): value is ChannelState {
-  return isRecord(value)
-    && typeof value['name'] === 'string' && isValidName(value['name'])
-    && isPlace(value['cursor'])
-    && (value['ownCursor'] === null || isPlace(value['ownCursor']))
-    && (value['ownEnd'] === undefined || isPlace(value['ownEnd']))
-    && isTextOrNull(value['ownMetaText'])
-    && isListOf(value['skips'], isSkip)
-    && isListOf(value['ownSkips'], isSkip)
-    && isListOf(value['held'], isHeldState);
-}
-
-function isStateChange(value: unknown): value is StateChange {
-  if (!isRecord(value)) return false;
-  if ('deferred' in value) return isDeferredState(value['deferred']) && !('held' in value);
-  return typeof value['channel'] === 'string' && isHeldState(value['held']);
-}
-
-function isSkip(value: unknown): value is readonly [FilePlace, FilePlace] {
-  if (!Array.isArray(value) || value.length !== 2 || !value.every(isPlace)) return false;
-  const [[fromFile, from], [toFile, to]] = value as [FilePlace, FilePlace];
-  return fromFile < toFile || (fromFile === toFile && from <= to);
-}
-
-function isHeldState(value: unknown): value is HeldState {
-  return isNumbers(value, 5) && value[0]! <= 1 && value.slice(0, 4).every(isCount);
-}
-
-function isDeferredState(value: unknown): value is DeferredState {
-  return isNumbers(value, 3) && value.slice(0, 2).every(isCount);
-}
-
-function isPlace(value: unknown): value is FilePlace {
-  return isNumbers(value, 2) && value.every(isCount);
-}
-
-function isNumbers(value: unknown, length: number): value is number[] {
-  return isListOf(value, (each): each is number => typeof each === 'number' && Number.isFinite(each)) && value.length === length;
-}
-
-function isCount(value: number): boolean {
-  return Number.isInteger(value) && value >= 0 && value <= PLACE_MAX;
-}
-
-function isListOf<T>(value: unknown, isElement: (element: unknown) => element is T): value is T[] {
-  return Array.isArray(value) && value.every(isElement);
-}
-
-function isTextOrNull(value: unknown): value is string | null {
-  return value === null || typeof value === 'string';
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null;
 }

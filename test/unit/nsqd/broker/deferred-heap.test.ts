@@ -8,7 +8,7 @@ import { Prng } from '../../../support/prng.js';
 const CHUNK = new Chunk({ chunkDone: () => {}, loadChunk: () => new Uint8Array() }, null, 0, 0);
 
 function record(dueMs: number, position = 0): HeldRecord {
-  return { chunk: CHUNK, position, attempts: 0, dueMs, turn: 0 };
+  return { chunk: CHUNK, position, attempts: 0, dueMs, turn: 0, isWaiting: true, remembered: 0 };
 }
 
 describe('DeferredHeap', () => {

@@ -1,9 +1,8 @@
 import { describe, expect, it } from 'vitest';
 
-import {
-  formatStateChange, formatTopicState, goesWith, parseTopicState, placesOf,
-} from '../../../../src/nsqd/storage/topic-state.js';
-import type { TopicState } from '../../../../src/nsqd/storage/topic-state.js';
+import { parseTopicState } from '../../../../src/nsqd/storage/topic-state-reader.js';
+import { formatStateChange, formatTopicState, goesWith, placesOf } from '../../../../src/nsqd/storage/topic-state.js';
+import type { StateChange, TopicState } from '../../../../src/nsqd/storage/topic-state.js';
 
 const STATE: TopicState = {
   run: 'cafe01',
@@ -24,15 +23,35 @@ const RUNNING_META = '5\n0,0\n9,9\nnsqd-ts cafe01\n';
 
 describe('parseTopicState', () => {
   it('gives back what was formatted', () => {
-    expect(parseTopicState(TEXT, RUNNING_META)).toEqual({ version: 1, ...STATE, changes: [] });
+    expect(parseTopicState(TEXT, RUNNING_META)).toEqual({ version: 1, ...STATE, channels: [{ ...STATE.channels[0], gone: [] }] });
   });
 
   it('reads the changes behind the snapshot, up to a torn line', () => {
-    const changes = [{ deferred: [0, 70, 9] as const }, { channel: 'c', held: [1, 0, 35, 1, 7] as const }];
+    const changes: StateChange[] = [{ deferred: [0, 70, 9] }, { channel: 'c', held: [1, 0, 35, 1, 7] }];
     const lines = changes.map(formatStateChange);
-    expect(parseTopicState(TEXT + lines.join(''), RUNNING_META)?.changes).toEqual(changes);
-    const torn = TEXT + lines[0] + lines[1]!.slice(0, -1);
-    expect(parseTopicState(torn, RUNNING_META)?.changes).toEqual(changes.slice(0, 1));
+    const both = parseTopicState(TEXT + lines.join(''), RUNNING_META)!;
+    expect(both.deferred).toEqual([[0, 40, 1000], [0, 70, 9]]);
+    expect(both.channels[0]!.held).toEqual([...STATE.channels[0]!.held, [1, 0, 35, 1, 7]]);
+    const torn = parseTopicState(TEXT + lines[0] + lines[1]!.slice(0, -1), RUNNING_META)!;
+    expect([torn.deferred, torn.channels[0]!.held]).toEqual([both.deferred, STATE.channels[0]!.held]);
+  });
+
+  it('takes the last word on each message, and leaves out what was finished', () => {
+    const places = { ownCursor: [2, 70] as const, ownMetaText: null };
+    const changes: StateChange[] = [
+      { channel: 'c', held: [1, 0, 35, 1, 7] },
+      { at: { released: [1, 5], channels: [{ name: 'c', cursor: [0, 90], ...places, held: [[1, 0, 0, 2, 0]], gone: [[1, 0, 35], [1, 1, 0], [0, 2, 35]] }] } },
+      { at: { released: [1, 9], channels: [{ name: 'c', cursor: [1, 0], ...places, ownEnd: [2, 90], held: [[0, 2, 90, 4, 1]], gone: [] }] } },
+      { at: { released: [1, 9], channels: [{ name: 'unknown', cursor: [1, 0], ...places, held: [], gone: [] }] } },
+    ];
+    const state = parseTopicState(TEXT + changes.map(formatStateChange).join(''), RUNNING_META)!;
+    expect(state.released).toEqual([1, 9]);
+    expect(state.channels).toEqual([{
+      ...STATE.channels[0], cursor: [1, 0], ...places, ownEnd: [2, 90],
+      held: [[0, 2, 90, 4, 1], [1, 0, 0, 2, 0]],
+      // Only what lies ahead of the reader could be read again.
+      gone: [[1, 1, 0]],
+    }]);
   });
 
   it.each([
@@ -77,10 +96,13 @@ describe('a side file that is JSON, but damaged', () => {
 
   it.each([
     '5', 'null', '[]', '{"deferred":null}', '{"deferred":[0,70]}', '{"channel":"c","held":[0,0,0]}', '{"channel":5,"held":[0,0,0,0,0]}',
-    '{"deferred":[0,70,9],"held":null}', '{"deferred":null,"channel":"c","held":[1,0,35,1,7]}',
+    '{"at":null}', '{"at":{"released":[0,0]}}', '{"at":{"released":[0,0],"channels":[{"name":"c","cursor":[0,0]}]}}',
+    '{"at":{"released":[9,9],"channels":[]},"held":null}', '{"deferred":[0,70,9],"held":null}', '{"deferred":null,"channel":"c","held":[1,0,35,1,7]}',
   ])('loses only the change %s', (line) => {
     const change = { deferred: [0, 70, 9] as const };
-    expect(parseTopicState(`${TEXT}${line}\n${formatStateChange(change)}`, RUNNING_META)?.changes).toEqual([change]);
+    const state = parseTopicState(`${TEXT}${line}\n${formatStateChange(change)}`, RUNNING_META);
+    expect(state).toEqual(parseTopicState(TEXT + formatStateChange(change), RUNNING_META));
+    expect(state?.deferred.at(-1)).toEqual(change.deferred);
   });
 });
 
