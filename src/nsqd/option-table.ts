@@ -67,6 +67,8 @@ const MIB = 1024 * KIB;
 const POSITIVE: Range = { min: Number.MIN_VALUE, max: Infinity, text: 'greater than 0' };
 const NOT_NEGATIVE: Range = { min: 0, max: Infinity, text: '0 or more' };
 const DEFLATE_LEVELS: Range = { min: 1, max: 9, text: '[1,9]' };
+/** Less than a few chunks of messages would only be carried to and from the disk. */
+const MEMORY_BYTES: Range = { min: 16 * MIB, max: Infinity, text: `${16 * MIB} or more` };
 /** What the attempts of a message can count to. */
 const ATTEMPTS: Range = { min: 0, max: 65_535, text: '[0,65535]' };
 const NODE_IDS: Range = { min: 0, max: 1023, text: '[0,1024)' };
@@ -134,6 +136,11 @@ export const OPTION_TABLE = {
   memQueueSize: option('mem-queue-size', INTEGER, 10_000, 'messages kept in memory by each topic and channel', {
     range: NOT_NEGATIVE,
   }),
+  maxMemoryBytes: option(
+    'max-memory-bytes', INTEGER, 512 * MIB,
+    'bytes of messages kept in memory by all topics; beyond it they are on disk only, ephemeral ones are dropped',
+    { range: MEMORY_BYTES },
+  ),
   maxBytesPerFile: option('max-bytes-per-file', INTEGER, 100 * MIB, 'size in bytes at which a new disk file begins'),
   minFreeDiskBytes: option(
     'min-free-disk-bytes', INTEGER, 0, 'messages are refused while fewer bytes are free on the disk, 0 = never',
@@ -172,6 +179,16 @@ export const OPTION_TABLE = {
   deadLetterTopicSuffix: option(
     'dead-letter-topic-suffix', STRING, '.dead', 'what follows the name of a topic in that of its dead letter topic',
   ),
+  maxTopicBytes: option(
+    'max-topic-bytes', INTEGER, 0, 'bytes of unfinished messages that a topic may keep, 0 = any number', { range: NOT_NEGATIVE },
+  ),
+  topicOverflow: option(
+    'topic-overflow', choiceOf(['refuse', 'drop-oldest']), 'refuse',
+    'what happens when a topic reaches --max-topic-bytes: publishes are refused, or the oldest waiting messages dropped',
+  ),
+  maxTopicAgeMs: option('max-topic-age', DURATION, 0, 'age at which messages that wait are dropped, 0 = never', {
+    range: NOT_NEGATIVE,
+  }),
 
   // What clients may negotiate
   maxHeartbeatIntervalMs: option(

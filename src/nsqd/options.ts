@@ -17,7 +17,9 @@ export type Options = OptionValues & {
 };
 
 /** The options that a topic may have other values of than the daemon. */
-export const TOPIC_FIELDS = ['maxAttempts', 'deadLetterTopicSuffix'] as const satisfies readonly OptionField[];
+export const TOPIC_FIELDS = [
+  'maxAttempts', 'deadLetterTopicSuffix', 'maxTopicBytes', 'topicOverflow', 'maxTopicAgeMs',
+] as const satisfies readonly OptionField[];
 export type TopicOptions = Pick<OptionValues, (typeof TOPIC_FIELDS)[number]>;
 
 /** What holds for the topics whose names match the pattern (lib/text/glob.ts). */

@@ -15,6 +15,10 @@ export interface TopicStats {
   readonly backend_depth: number;
   readonly message_count: number;
   readonly message_bytes: number;
+  /** Only when they are not 0. */
+  readonly refused_count?: number;
+  readonly dropped_count?: number;
+  readonly expired_count?: number;
   readonly paused: boolean;
 }
 
@@ -29,6 +33,8 @@ export interface ChannelStats {
   readonly timeout_count: number;
   /** Only when it is not 0. */
   readonly dead_letter_count?: number;
+  readonly dropped_count?: number;
+  readonly expired_count?: number;
   readonly client_count: number;
   readonly clients: readonly ClientStats[] | null;
   readonly paused: boolean;

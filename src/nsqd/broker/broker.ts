@@ -27,8 +27,6 @@ import { Topic } from './topic.js';
 import { topologyOf } from './topology.js';
 import { Turn } from './turn.js';
 
-/** Memory for messages of all topics; beyond it, what is on disk as well is read back when needed. */
-const MEMORY_BUDGET_BYTES = 512 * 1024 * 1024;
 const METADATA_RETRY_MS = 1000;
 
 export interface BrokerParts {
@@ -53,7 +51,7 @@ export class Broker {
   announcer: Announcer = NO_ANNOUNCER;
   readonly #parts: BrokerParts;
   readonly #context: BrokerContext;
-  readonly #pool = new ChunkPool(MEMORY_BUDGET_BYTES);
+  readonly #pool: ChunkPool;
   readonly #topics = new Map<string, Topic>();
   readonly #metadataAlarm: Alarm;
   #metadataIsStale = false;
@@ -65,6 +63,7 @@ export class Broker {
     this.#parts = parts;
     const { options, logger, clock, directory } = parts;
     this.alarmClock = new AlarmClock(clock);
+    this.#pool = new ChunkPool(options.maxMemoryBytes);
     this.drain = new Drain({ topics: this.#topics, logger, clock, alarmClock: this.alarmClock });
     this.turn = new Turn({
       clock,

@@ -43,6 +43,9 @@ const DELIVERIES_PER_TURN_MAX = 20_000;
 /** How long a message waits whose id is in flight already, or whose file cannot be read, before the next try. */
 const RETRY_MS = 1000;
 
+/** Whether the record at `start` of `bytes` is to be dropped. */
+export type DropTest = (bytes: Uint8Array, start: number) => boolean;
+
 /** What became of FIN, REQ or TOUCH (tcp-protocol 13.1). */
 export type AnswerOutcome = 'done' | 'ID not in flight' | 'client does not own message' | 'exiting';
 
@@ -96,6 +99,9 @@ export class Channel implements TurnChannel {
   overflowCount = 0;
   /** Messages that a consumer's sample rate left out. */
   sampledOutCount = 0;
+  /** Messages dropped because their topic was full, and because they were too old. */
+  droppedCount = 0;
+  expiredCount = 0;
   zoneLocalMessageCount = 0;
   regionLocalMessageCount = 0;
   globalMessageCount = 0;
@@ -566,6 +572,34 @@ export class Channel implements TurnChannel {
     for (const cursor of this.#cursors) cursor.skipTo(cursor.limit);
     this.#change();
     this.touch();
+  }
+
+  /** Gives up unread messages, oldest first, as LogCursor.dropWhile. */
+  dropUnread(isDropped: DropTest, countMax: number): number {
+    let dropped = 0;
+    try {
+      for (const cursor of this.#cursors) {
+        dropped += cursor.dropWhile(isDropped, countMax - dropped);
+        if (cursor.available() > 0) break;
+      }
+    } finally {
+      this.#change();
+    }
+    return dropped;
+  }
+
+  /** The same for messages that came back, in the order in which they did. */
+  dropReturned(isDropped: DropTest, countMax: number): number {
+    let dropped = 0;
+    for (; dropped < countMax && this.#returned.length > 0; dropped += 1) {
+      const { chunk, position } = this.#returned.peek()!;
+      const { bytes, start } = this.#context.readRecord(chunk, position);
+      if (!isDropped(bytes, start)) break;
+      this.#returned.shift();
+      chunk.letGo();
+    }
+    if (dropped > 0) this.#change();
+    return dropped;
   }
 
   /** Closes the consumers and lets go of everything. The topic takes it out of its map. */

@@ -17,7 +17,7 @@ export type BrokerOptions = Pick<
   Options,
   | 'durability' | 'maxBytesPerFile' | 'maxChannelConsumers' | 'maxMsgTimeoutMs' | 'memQueueSize' | 'minFreeDiskBytes' | 'nodeId'
   | 'requeueOnDisconnect' | 'syncEvery' | 'syncTimeoutMs' | 'enableExperiment' | 'topologyRegion' | 'topologyZone'
-  | 'maxAttempts' | 'deadLetterTopicSuffix' | 'topicRules'
+  | 'maxAttempts' | 'deadLetterTopicSuffix' | 'maxMemoryBytes' | 'maxTopicAgeMs' | 'maxTopicBytes' | 'topicOverflow' | 'topicRules'
 >;
 
 /** Takes the times from publishing to FIN of one channel's messages (engine.md 17). */

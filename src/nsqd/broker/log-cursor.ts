@@ -7,6 +7,7 @@
 
 import { RingBuffer } from '../../lib/collections/ring-buffer.js';
 import type { LogPosition, LogReader } from '../storage/log-reader.js';
+import { recordBytes } from '../storage/record.js';
 import type { MessageLog } from '../storage/message-log.js';
 
 /** Messages from `fromIndex` up to, not including, `to.index`. */
@@ -84,6 +85,25 @@ export class LogCursor {
       this.nextSkipIndex = this.#skips.peek()?.fromIndex ?? Infinity;
       this.reader.moveTo(to);
     }
+  }
+
+  /**
+   * Gives up unread messages, from the oldest on, while the test is true and at most so many. Returns their number. Throws
+   * StorageError where a message cannot be read; what was given up before stays given up.
+   */
+  dropWhile(isDropped: (bytes: Uint8Array, start: number) => boolean, countMax: number): number {
+    const { reader } = this;
+    let dropped = 0;
+    for (; dropped < countMax && this.available() > 0; dropped += 1) {
+      this.passSkips();
+      reader.skipEnds();
+      const bytes = reader.chunk!.load();
+      if (!isDropped(bytes, reader.position)) break;
+      reader.position += recordBytes(bytes, reader.position);
+      reader.index += 1;
+    }
+    reader.skipEnds();
+    return dropped;
   }
 
   /** Gives up everything unread, up to `end`. */

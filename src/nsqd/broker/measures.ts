@@ -9,6 +9,6 @@ const GROUP_BOUNDS: readonly number[] = [1, 2, 5, 10, 20, 50, 100, 200, 500, 100
 export class BrokerMeasures {
   /** Messages that a topic took in one turn: written, and flushed, together. */
   readonly groupMessages = new Histogram(GROUP_BOUNDS);
-  /** Messages that were not taken, by reason (`space`: --min-free-disk-bytes); a batch refused at its first message counts once. */
-  readonly refusals = new Tally(['disk', 'space', 'draining', 'exiting']);
+  /** Messages that were not taken, by reason (`space`: --min-free-disk-bytes, `full`: --max-topic-bytes); a batch refused at its first message counts once. */
+  readonly refusals = new Tally(['disk', 'space', 'full', 'draining', 'exiting']);
 }

@@ -36,14 +36,18 @@ import { LogCursor } from './log-cursor.js';
 import { EXITING_REASON, PublishError } from './publish-error.js';
 import { restoreChannel, restoreDeferred } from './restore.js';
 import { Stragglers } from './stragglers.js';
+import { topicBoundsOf } from './topic-bounds.js';
+import type { BoundedTopic, TopicBounds } from './topic-bounds.js';
 import type { Commit, CommitWaiter, TurnTopic } from './turn.js';
 
 /** Between two steps of moving messages. */
 const STRAGGLER_STEP_MS = 2;
 
-export class Topic implements TurnTopic, ChannelTopic, DeadLetterTopic {
+export class Topic implements TurnTopic, ChannelTopic, DeadLetterTopic, BoundedTopic {
   readonly name: string;
   readonly deadLetterRule: DeadLetterRule | null;
+  /** Null while it may keep what it likes. */
+  readonly bounds: TopicBounds | null;
   readonly isEphemeral: boolean;
   readonly log: MessageLog;
   readonly released: LogReader;
@@ -108,6 +112,7 @@ export class Topic implements TurnTopic, ChannelTopic, DeadLetterTopic {
     this.#kept = this.log.end();
     this.released = this.log.addReader(this.#found === null ? null : this.log.seek(...this.#found.released));
     this.stateFile = new TopicStateFile(context.directory, name);
+    this.bounds = topicBoundsOf(this, context, () => this.#guard());
   }
 
   #policy(): WritePolicy {
@@ -162,7 +167,7 @@ export class Topic implements TurnTopic, ChannelTopic, DeadLetterTopic {
   /**
    * Hot path (bench: mpub). Takes over a copy of `source` from `start` to `end` as one message, delivered after `deferMs`.
    * It counts as published once `committed` resolves, or the turn's commit settles.
-   * Throws PublishError while the topic is being deleted, closed or drained. `isOwn`: a message of the daemon itself.
+   * Throws PublishError while the topic is being deleted, closed, drained or full. `isOwn`: a message of the daemon itself.
    */
   publish(source: Uint8Array, deferMs = 0, start = 0, end = source.length, isOwn = false): void {
     if (this.#isGuarded) this.#admit(isOwn);
@@ -214,10 +219,12 @@ export class Topic implements TurnTopic, ChannelTopic, DeadLetterTopic {
   #admit(isOwn: boolean): void {
     if (this.#isExiting) throw this.#refusal(EXITING_REASON);
     if (this.#isDraining && !isOwn) throw this.#refusal('draining');
+    const text = this.bounds?.isFull === true ? this.bounds.refusal() : null;
+    if (text !== null) throw this.#refusal('full', text);
   }
 
   #guard(): void {
-    this.#isGuarded = this.#isExiting || this.#isDraining;
+    this.#isGuarded = this.#isExiting || this.#isDraining || this.bounds?.isFull === true;
   }
 
   set isDraining(isDraining: boolean) {
@@ -229,9 +236,9 @@ export class Topic implements TurnTopic, ChannelTopic, DeadLetterTopic {
     return this.#isDraining;
   }
 
-  #refusal(reason: string): PublishError {
+  #refusal(reason: string, text = reason): PublishError {
     this.#context.measures.refusals.add(reason);
-    return new PublishError(reason);
+    return new PublishError(text);
   }
 
   #beginTurn(): void {
@@ -240,9 +247,11 @@ export class Topic implements TurnTopic, ChannelTopic, DeadLetterTopic {
     this.#ids.setWallClock(this.#context.turn.wallMs());
   }
 
-  /** An ephemeral topic whose messages nobody takes keeps `--mem-queue-size` of them (engine.md 5.3). */
+  /** All messages of an ephemeral topic are in memory; one whose messages nobody takes keeps `--mem-queue-size` of them (engine.md 5.3). */
   #isFull(): boolean {
-    return !this.#isRunning() && this.log.tailIndex - this.released.index >= this.#context.options.memQueueSize;
+    const { options, pool } = this.#context;
+    if (pool.isOverBudget()) return true;
+    return !this.#isRunning() && this.log.tailIndex - this.released.index >= options.memQueueSize;
   }
 
   /** DEVIATION(delay-from-publish): stock nsqd starts the delay when the topic hands the message to a channel. */
@@ -322,6 +331,7 @@ export class Topic implements TurnTopic, ChannelTopic, DeadLetterTopic {
   release(end: LogPosition): void {
     this.#kept = end;
     this.#flow();
+    if (this.bounds !== null && !this.#isExiting) this.bounds.grown();
   }
 
   #flow(): void {
@@ -507,7 +517,11 @@ export class Topic implements TurnTopic, ChannelTopic, DeadLetterTopic {
 
   /** Drops what no channel has yet; the channels keep theirs (engine.md 14.1). */
   empty(): void {
-    const end = this.#kept;
+    this.dropUnreleased(this.#kept);
+  }
+
+  /** The same up to a place that is kept. */
+  dropUnreleased(end: LogPosition): void {
     const from = { chunk: this.released.chunk, position: this.released.position, index: this.released.index };
     if (from.index >= end.index) return;
     this.#deferred = this.#deferred.filter(({ index }) => index >= end.index);
@@ -520,6 +534,7 @@ export class Topic implements TurnTopic, ChannelTopic, DeadLetterTopic {
   delete(): void {
     this.#isExiting = true;
     this.#guard();
+    this.bounds?.stop();
     for (const name of [...this.#channels.keys()]) this.deleteChannel(name);
     this.#checkpointAlarm.cancel();
     this.log.discardAll();
@@ -680,6 +695,7 @@ export class Topic implements TurnTopic, ChannelTopic, DeadLetterTopic {
     this.#context.directory.queueOpened(this.name);
     for (const name of this.#channels.keys()) this.#context.directory.queueOpened(channelQueueName(this.name, name));
     if (this.#channels.size > 0 || this.depth() > 0) this.#stateChanged();
+    this.bounds?.restored();
   }
 
   /** A place among the released messages: a channel that were ahead of them would miss what comes. */
@@ -699,6 +715,7 @@ export class Topic implements TurnTopic, ChannelTopic, DeadLetterTopic {
     this.#isExiting = true;
     this.#guard();
     this.#checkpointAlarm.cancel();
+    this.bounds?.stop();
     for (const channel of this.#channels.values()) channel.stop();
   }
 }

@@ -40,6 +40,9 @@ function topicObject(topic: TopicSnapshot): JsonObject {
     backend_depth: topic.backendDepth,
     message_count: topic.messageCount,
     message_bytes: topic.messageBytes,
+    refused_count: unlessZero(topic.refusedCount),
+    dropped_count: unlessZero(topic.droppedCount),
+    expired_count: unlessZero(topic.expiredCount),
     paused: topic.isPaused,
     e2e_processing_latency: topic.latency,
   };
@@ -59,6 +62,8 @@ function channelObject(channel: ChannelSnapshot): JsonObject {
     requeue_count: channel.requeueCount,
     timeout_count: channel.timeoutCount,
     dead_letter_count: unlessZero(channel.deadLetterCount),
+    dropped_count: unlessZero(channel.droppedCount),
+    expired_count: unlessZero(channel.expiredCount),
     client_count: channel.clientCount,
     clients: channel.clients?.map(clientObject) ?? null,
     paused: channel.isPaused,

@@ -32,6 +32,9 @@ export interface ChannelSnapshot {
   readonly finishCount: number;
   readonly overflowCount: number;
   readonly sampledOutCount: number;
+  /** Dropped because the topic was full, and because they were too old. */
+  readonly droppedCount: number;
+  readonly expiredCount: number;
   readonly clientCount: number;
   /** In order of subscription; null if clients were not asked for. */
   readonly clients: readonly ClientDescription[] | null;
@@ -47,6 +50,11 @@ export interface TopicSnapshot {
   readonly messageCount: number;
   readonly messageBytes: number;
   readonly overflowCount: number;
+  /** Publishes refused because it was full. */
+  readonly refusedCount: number;
+  /** Dropped before any channel had them, because it was full, and because they were too old. */
+  readonly droppedCount: number;
+  readonly expiredCount: number;
   readonly isPaused: boolean;
   readonly latency: LatencySummary;
 }
@@ -108,6 +116,9 @@ function topicSnapshot(topic: Topic, filter: StatsFilter, latencies: LatencySour
     messageCount: topic.messageCount,
     messageBytes: topic.messageBytes,
     overflowCount: topic.overflowCount,
+    refusedCount: topic.bounds?.refusedCount ?? 0,
+    droppedCount: topic.bounds?.droppedCount ?? 0,
+    expiredCount: topic.bounds?.expiredCount ?? 0,
     isPaused: topic.isPaused,
     latency: latencies.ofTopic(topic),
   };
@@ -131,6 +142,8 @@ function channelSnapshot(channel: Channel, filter: StatsFilter, latencies: Laten
     finishCount: channel.finishCount,
     overflowCount: channel.overflowCount,
     sampledOutCount: channel.sampledOutCount,
+    droppedCount: channel.droppedCount,
+    expiredCount: channel.expiredCount,
     clientCount: subscribers.length,
     clients: filter.includeClients ? subscribers.map((subscriber) => subscriber.describe(filter.topic)) : null,
     isPaused: channel.isPaused,

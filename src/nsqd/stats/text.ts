@@ -42,6 +42,9 @@ function topicText(topic: TopicSnapshot, nowMs: number): string {
     `depth: ${padded(topic.depth, 5)}`,
     `be-depth: ${padded(topic.backendDepth, 5)}`,
     `msgs: ${padded(topic.messageCount, 8)}`,
+    ...unlessZero('refused', topic.refusedCount),
+    ...unlessZero('dropped', topic.droppedCount),
+    ...unlessZero('expired', topic.expiredCount),
     `e2e%: ${latencyText(topic.latency)}`,
   ].join(' ');
   return `\n${line}\n${topic.channels.map((channel) => channelText(channel, nowMs)).join('')}`;
@@ -57,11 +60,18 @@ function channelText(channel: ChannelSnapshot, nowMs: number): string {
     `re-q: ${padded(channel.requeueCount, 5)}`,
     `timeout: ${padded(channel.timeoutCount, 5)}`,
     `msgs: ${padded(channel.messageCount, 8)}`,
-    ...(channel.deadLetterCount === 0 ? [] : [`dead: ${padded(channel.deadLetterCount, 5)}`]),
+    ...unlessZero('dead', channel.deadLetterCount),
+    ...unlessZero('dropped', channel.droppedCount),
+    ...unlessZero('expired', channel.expiredCount),
     `e2e%: ${latencyText(channel.latency)}`,
   ].join(' ');
   const clients = (channel.clients ?? []).map((client) => `        ${clientText(client, nowMs)}\n`);
   return `${line}\n${clients.join('')}`;
+}
+
+/** A column that stock nsqd does not have is there only when it has something to say. */
+function unlessZero(label: string, count: number): string[] {
+  return count === 0 ? [] : [`${label}: ${padded(count, 5)}`];
 }
 
 function producersText(producers: readonly ClientDescription[], nowMs: number): string {

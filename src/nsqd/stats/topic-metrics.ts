@@ -23,6 +23,8 @@ const TOPIC_ROWS: readonly Row<TopicSnapshot>[] = [
   ['messages_total', 'counter', 'Messages published.', ({ messageCount }) => messageCount],
   ['message_bytes_total', 'counter', 'Bytes of the bodies published.', ({ messageBytes }) => messageBytes],
   ['overflow_drops_total', 'counter', 'Messages dropped because an ephemeral topic was full.', (of) => of.overflowCount],
+  ['bound_drops_total', 'counter', 'Messages dropped at --max-topic-bytes that no channel had yet.', (of) => of.droppedCount],
+  ['expired_total', 'counter', 'Messages dropped at --max-topic-age that no channel had yet.', (of) => of.expiredCount],
   ['paused', 'gauge', '1 while the topic is paused.', ({ isPaused }) => Number(isPaused)],
 ];
 
@@ -36,6 +38,8 @@ const CHANNEL_ROWS: readonly Row<ChannelSnapshot>[] = [
   ['requeues_total', 'counter', 'Messages that consumers gave back.', ({ requeueCount }) => requeueCount],
   ['timeouts_total', 'counter', 'Messages not answered in time.', ({ timeoutCount }) => timeoutCount],
   ['overflow_drops_total', 'counter', 'Messages dropped because an ephemeral channel was full.', (of) => of.overflowCount],
+  ['bound_drops_total', 'counter', 'Messages dropped at --max-topic-bytes.', ({ droppedCount }) => droppedCount],
+  ['expired_total', 'counter', 'Messages dropped at --max-topic-age.', ({ expiredCount }) => expiredCount],
   ['sample_drops_total', 'counter', 'Messages left out by the sample rate of a consumer.', (of) => of.sampledOutCount],
   ['dead_letters_total', 'counter', 'Messages moved to the dead letter topic.', ({ deadLetterCount }) => deadLetterCount],
   ['clients', 'gauge', 'Consumers.', ({ clientCount }) => clientCount],

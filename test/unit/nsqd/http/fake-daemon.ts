@@ -24,6 +24,8 @@ export class FakeChannel {
   readonly finishCount = 0;
   readonly overflowCount = 0;
   readonly sampledOutCount = 0;
+  readonly droppedCount = 0;
+  readonly expiredCount = 0;
   readonly zoneLocalMessageCount = 0;
   readonly regionLocalMessageCount = 0;
   readonly globalMessageCount = 0;

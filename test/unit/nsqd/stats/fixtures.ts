@@ -69,7 +69,7 @@ export function connection(description: ClientDescription): Subscriber {
 
 export function channel(name: string, fields: Record<string, unknown> = {}): object {
   return {
-    name, isPaused: false, inFlightCount: 0, deferredCount: 0, messageCount: 0, requeueCount: 0, timeoutCount: 0, deadLetterCount: 0,
+    name, isPaused: false, inFlightCount: 0, deferredCount: 0, messageCount: 0, requeueCount: 0, timeoutCount: 0, deadLetterCount: 0, droppedCount: 0, expiredCount: 0,
     zoneLocalMessageCount: 0, regionLocalMessageCount: 0, globalMessageCount: 0, subscribers: [],
     depth: () => 0, backendDepth: () => 0, ...fields,
   };
