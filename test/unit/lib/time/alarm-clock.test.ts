@@ -57,6 +57,21 @@ describe('AlarmClock', () => {
     expect(rung).toEqual(['a@35', 'b@35', 'c@35']);
   });
 
+  it('lets the event loop have its turn when much is due at once', () => {
+    for (const [index, name] of ['a', 'b', 'c', 'd'].entries()) {
+      const slow = alarms.newAlarm((nowMs) => {
+        rung.push(`${name}@${nowMs}`);
+        clock.advance(3);
+      });
+      slow.setFor(7 + index);
+    }
+    setTimeout(() => rung.push('another timer'), 11);
+    advance(10);
+    expect(rung).toEqual(['a@10', 'b@13']);
+    vi.advanceTimersByTime(2);
+    expect(rung).toEqual(['a@10', 'b@13', 'another timer', 'c@16', 'd@19']);
+  });
+
   it('moves, brings forward and cancels', () => {
     const [moved, brought, kept, cancelled] = [alarm('moved'), alarm('brought'), alarm('kept'), alarm('cancelled')];
     for (const each of [moved, brought, kept, cancelled]) each.setFor(20);
