@@ -10,8 +10,8 @@ const FIN_PREFIX = Buffer.from('FIN ');
 export const FIN_BYTES = FIN_PREFIX.length + ID_BYTES + 1;
 
 /**
- * job: address, subscriptions (a connection for each [topic, channel]), rdy, finsPerWrite (all when absent), layer, and
- * either warmupMessages and messagesTotal, or warmupMs and measureMs.
+ * job: address, subscriptions (a connection for each [topic, channel]), rdy, finsPerWrite (all when absent), layer, delayMs
+ * until it begins, and either warmupMessages and messagesTotal, or warmupMs and measureMs.
  */
 export async function consume(job, reporter) {
   const { subscriptions, rdy, finsPerWrite = Infinity, warmupMessages = Infinity, messagesTotal = Infinity } = job;
@@ -37,6 +37,11 @@ export async function consume(job, reporter) {
   };
 
   return function start() {
+    if (job.delayMs !== undefined) setTimeout(startConsuming, job.delayMs);
+    else startConsuming();
+  };
+
+  function startConsuming() {
     if (job.warmupMs !== undefined) setTimeout(begin, job.warmupMs);
     if (warmupMessages === 0) begin();
     for (const connection of connections) {
@@ -60,7 +65,7 @@ export async function consume(job, reporter) {
       });
       connection.write(Buffer.from(`RDY ${rdy}\n`));
     }
-  };
+  }
 }
 
 /** Copying byte by byte is faster than a call for so few bytes. */
