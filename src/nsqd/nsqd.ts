@@ -11,6 +11,7 @@ import { authServersOf } from './auth/auth-servers.js';
 import { Broker } from './broker/broker.js';
 import { HttpApi } from './http/api.js';
 import { HttpServer } from './http/server.js';
+import { TokenFile } from './http/token-file.js';
 import { Lookup } from './lookup/lookup.js';
 import type { Options } from './options.js';
 import { serverTlsOf } from './server-tls.js';
@@ -46,6 +47,7 @@ export class Nsqd {
   readonly #lookup: Lookup;
   readonly #tcp: TcpServer;
   readonly #tls: TlsIdentity | null;
+  readonly #tokens: TokenFile | null;
   readonly #http: HttpServer | null;
   readonly #https: HttpServer | null;
   readonly #memory = new MemoryMonitor();
@@ -64,6 +66,7 @@ export class Nsqd {
   private constructor(options: Options, logger: Logger, tls: TlsIdentity | null) {
     this.#options = options;
     this.#logger = logger;
+    this.#tokens = loadTokens(options, logger);
     const fileSystem = new MeasuredFileSystem();
     const directory = new DataDirectory(options.dataPath, fileSystem);
     this.#latencies = latencyMeterOf(options, SYSTEM_CLOCK);
@@ -135,6 +138,7 @@ export class Nsqd {
     this.#http?.stopListening();
     this.#https?.stopListening();
     this.#tls?.stopWatching();
+    this.#tokens?.stopWatching();
     const isComplete = await this.#broker.stop();
     this.#logger.info('NSQ: stopping subsystems');
     this.#logger.info('LOOKUP: closing');
@@ -158,6 +162,7 @@ export class Nsqd {
     if (this.#http !== null) await this.#listen(this.#http, this.#options.httpAddress);
     if (this.#https !== null) await this.#listen(this.#https, this.#options.httpsAddress);
     this.#tls?.startWatching();
+    this.#tokens?.startWatching();
     this.#options = withBoundPorts(this.#options, this.tcpPort, this.httpPort);
     this.#lookup.start(this.#options);
     this.#statsd?.start();
@@ -207,6 +212,7 @@ export class Nsqd {
     await this.#http?.close();
     await this.#https?.close();
     this.#tls?.stopWatching();
+    this.#tokens?.stopWatching();
     this.#broker.alarmClock.stop();
     this.#memory.stop();
     this.#eventLoop.stop();
@@ -268,6 +274,7 @@ export class Nsqd {
       startTimeMs: this.#startTimeMs,
       tcpPort: () => this.tcpPort,
       httpPort: () => this.httpPort,
+      tokens: this.#tokens,
       metrics: () => this.#metrics.text(),
       errors: this.#httpErrors,
       unreadyReasons: () => this.#unreadyReasons(),
@@ -282,6 +289,15 @@ function loadTls(options: Options, logger: Logger): TlsIdentity | null {
     return serverTlsOf(options, logger);
   } catch (error) {
     throw new StartError((error as Error).message, error);
+  }
+}
+
+function loadTokens({ httpAuthTokenFile: path }: Options, logger: Logger): TokenFile | null {
+  if (path === '') return null;
+  try {
+    return new TokenFile(path, logger);
+  } catch (error) {
+    throw new StartError(`failed to load --http-auth-token-file - ${(error as Error).message}`, error);
   }
 }
 

@@ -114,6 +114,10 @@ export const OPTION_TABLE = {
     key: 'auth_http_addresses',
   }),
   authHttpRequestMethod: option('auth-http-request-method', STRING, 'get', 'method of auth requests: get or post'),
+  httpAuthTokenFile: option(
+    'http-auth-token-file', STRING, '',
+    'file of bearer tokens, one a line: HTTP clients must show one for all but /ping and /health/*',
+  ),
   httpClientConnectTimeoutMs: option(
     'http-client-connect-timeout', DURATION, 2 * SECOND_MS, 'time for HTTP requests of nsqd itself to connect',
   ),

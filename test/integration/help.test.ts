@@ -38,9 +38,9 @@ const STOCK: readonly (readonly [flag: string, word: Word, shown: string])[] = [
 ];
 /** What stock nsqd does not have. */
 const OWN = [
-  'dead-letter-topic-suffix', 'drain-timeout', 'durability', 'max-attempts', 'max-defer-timeout', 'max-memory-bytes',
-  'max-metrics-entries', 'max-topic-age', 'max-topic-bytes', 'min-free-disk-bytes', 'requeue-on-disconnect', 'sigterm-mode',
-  'topic-overflow',
+  'dead-letter-topic-suffix', 'drain-timeout', 'durability', 'http-auth-token-file', 'max-attempts', 'max-defer-timeout',
+  'max-memory-bytes', 'max-metrics-entries', 'max-topic-age', 'max-topic-bytes', 'min-free-disk-bytes', 'requeue-on-disconnect',
+  'sigterm-mode', 'topic-overflow',
 ];
 
 describe('the usage text', () => {

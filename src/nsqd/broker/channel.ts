@@ -26,6 +26,7 @@ import { DeferredHeap } from './deferred-heap.js';
 import type { DeferredPublish, HeldRecord } from './held-record.js';
 import { HeldJournal, KNOWN, OUTDATED, UNKNOWN } from './held-journal.js';
 import { InFlightTable, NO_SLOT } from './in-flight-table.js';
+import type { InFlightMessage } from './in-flight-table.js';
 import type { LogCursor } from './log-cursor.js';
 import { HeldStraggler, InFlightStraggler } from './straggler.js';
 import type { Straggler } from './straggler.js';
@@ -709,6 +710,23 @@ export class Channel implements TurnChannel {
 
   deferredRecords(): readonly HeldRecord[] {
     return this.#deferred.values();
+  }
+
+  // --- for those who look without taking ---------------------------------------------------------------------------------
+
+  /** Messages taken from the logs so far: a returned message comes once this is its `turn`. */
+  get takenCount(): number {
+    return this.#taken;
+  }
+
+  /** At most `countMax` messages in flight, those delivered first. */
+  longestInFlight(countMax: number): InFlightMessage[] {
+    return this.#inFlight.longestOut(countMax);
+  }
+
+  /** At most `countMax` deferred messages, those due first. */
+  earliestDeferred(countMax: number): HeldRecord[] {
+    return this.#deferred.earliest(countMax);
   }
 
   checkInvariants(): void {

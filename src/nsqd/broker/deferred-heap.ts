@@ -42,6 +42,23 @@ export class DeferredHeap {
     return this.#heap;
   }
 
+  /** At most `countMax` records, the earliest due first: goes down the heap no further than it must. */
+  earliest(countMax: number): HeldRecord[] {
+    const heap = this.#heap;
+    const found: HeldRecord[] = [];
+    const candidates = heap.length === 0 ? [] : [0];
+    while (candidates.length > 0 && found.length < countMax) {
+      let best = 0;
+      candidates.forEach((at, index) => {
+        if (heap[at]!.dueMs < heap[candidates[best]!]!.dueMs) best = index;
+      });
+      const [at] = candidates.splice(best, 1) as [number];
+      found.push(heap[at]!);
+      for (const below of [2 * at + 1, 2 * at + 2]) if (below < heap.length) candidates.push(below);
+    }
+    return found;
+  }
+
   clear(): void {
     this.#heap.length = 0;
   }

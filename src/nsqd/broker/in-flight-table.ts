@@ -23,6 +23,16 @@ interface Lane {
   newest: number;
 }
 
+/** What a slot holds, as an object: for looking at few. Times are monotonic milliseconds. */
+export interface InFlightMessage {
+  readonly chunk: Chunk;
+  readonly position: number;
+  readonly attempts: number;
+  readonly owner: Subscriber;
+  readonly deliveredMs: number;
+  readonly deadlineMs: number;
+}
+
 export class InFlightTable {
   /** Messages in flight. */
   size = 0;
@@ -138,6 +148,28 @@ export class InFlightTable {
   /** Occupied slots in no order; the caller may remove the one it is given. */
   *slots(): Generator<number> {
     for (let slot = 0; slot < this.#capacity; slot += 1) if (this.owners[slot] !== null) yield slot;
+  }
+
+  /** At most `countMax` messages, those delivered first. Looks at every slot: lanes are in the order of deadlines, which TOUCH moves. */
+  longestOut(countMax: number): InFlightMessage[] {
+    let found: number[] = [];
+    let latestMs = Infinity;
+    const keepFirst = (): void => {
+      found.sort((a, b) => this.deliveredMs[a]! - this.deliveredMs[b]!);
+      found = found.slice(0, countMax);
+    };
+    for (const slot of this.slots()) {
+      if (this.deliveredMs[slot]! >= latestMs) continue;
+      found.push(slot);
+      if (found.length < 2 * countMax) continue;
+      keepFirst();
+      latestMs = this.deliveredMs[found.at(-1)!]!;
+    }
+    keepFirst();
+    return found.map((slot) => ({
+      chunk: this.chunks[slot]!, position: this.positions[slot]!, attempts: this.attempts[slot]!,
+      owner: this.owners[slot]!, deliveredMs: this.deliveredMs[slot]!, deadlineMs: this.deadlineMs[slot]!,
+    }));
   }
 
   /** The id of a slot, as its 16 characters. */

@@ -4,10 +4,12 @@
 import { bytesToText, encodePath } from '../../lib/http/percent.js';
 import { type Miss, Router } from '../../lib/http/router.js';
 import { LogLevel } from '../../lib/log/logger.js';
+import { isAdmitted, refuse } from './authorization.js';
 import type { HttpContext } from './context.js';
 import type { Endpoint } from './endpoint.js';
 import type { Exchange } from './exchange.js';
 import { INTERNAL_ERROR, METHOD_NOT_ALLOWED, NOT_FOUND, sendBadRequest, sendError } from './response.js';
+import { channelPeekRoutes } from './routes/channel-peek.js';
 import { channelRoutes } from './routes/channel.js';
 import { configRoutes } from './routes/config.js';
 import { debugRoutes } from './routes/debug.js';
@@ -16,6 +18,7 @@ import { infoRoutes } from './routes/info.js';
 import { metricsRoutes } from './routes/metrics.js';
 import { publishRoutes } from './routes/publish.js';
 import { statsRoutes } from './routes/stats.js';
+import { topicPeekRoutes } from './routes/topic-peek.js';
 import { topicRoutes } from './routes/topic.js';
 
 const HTML_ESCAPES: ReadonlyMap<string, string> = new Map([
@@ -31,6 +34,7 @@ export class HttpApi {
     this.#router = new Router([
       ...publishRoutes, ...topicRoutes, ...channelRoutes, ...statsRoutes, ...infoRoutes, ...configRoutes(context),
       ...debugRoutes, ...healthRoutes, ...metricsRoutes,
+      ...topicPeekRoutes, ...channelPeekRoutes,
     ]);
   }
 
@@ -39,11 +43,20 @@ export class HttpApi {
     const { path } = exchange.target;
     exchange.errors = this.#context.errors;
     if (path === null) return sendBadRequest(exchange);
+    if (!this.#isAdmitted(exchange)) return;
     const route = this.#router.find(exchange.method, path);
     if (route === undefined) return this.#answerMiss(exchange, this.#router.miss(exchange.method, path));
     const endpoint = route.handler;
     if (endpoint.isLogged) this.#logAccess(exchange);
     exchange.run(() => endpoint.handle(this.#context, exchange));
+  }
+
+  #isAdmitted(exchange: Exchange): boolean {
+    const { tokens } = this.#context;
+    if (tokens === null || isAdmitted(tokens, exchange)) return true;
+    this.#logAccess(exchange);
+    refuse(exchange);
+    return false;
   }
 
   /** Answers a request whose handler threw (http-api 2.8); one that was answered in part is cut off. */

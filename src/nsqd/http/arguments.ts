@@ -3,10 +3,14 @@
 
 import { parseQuery, type Query } from '../../lib/http/query.js';
 import { isValidName } from '../../lib/protocol/names.js';
+import type { Channel } from '../broker/channel.js';
 import type { Topic } from '../broker/topic.js';
 import type { HttpContext } from './context.js';
 import type { Exchange } from './exchange.js';
-import { EXITING, type HttpError, INVALID_REQUEST, MISSING_ARG_TOPIC, sendEmpty, sendError } from './response.js';
+import {
+  CHANNEL_NOT_FOUND, EXITING, type HttpError, INVALID_ARG_CHANNEL, INVALID_ARG_TOPIC, INVALID_REQUEST, MISSING_ARG_CHANNEL,
+  MISSING_ARG_TOPIC, sendEmpty, sendError, TOPIC_NOT_FOUND,
+} from './response.js';
 
 /** The query, unless it is malformed. */
 export function readQuery(context: HttpContext, exchange: Exchange): Query | null {
@@ -48,6 +52,48 @@ export function createdTopic(context: HttpContext, exchange: Exchange, name: str
   const topic = broker.isExiting ? broker.findTopic(name) : broker.getTopic(name);
   if (topic !== undefined) return topic;
   sendError(exchange, EXITING);
+  return null;
+}
+
+/** The named topic; a null name was answered already. */
+export function existingTopic(context: HttpContext, exchange: Exchange, name: string | null): Topic | null {
+  if (name === null) return null;
+  const topic = context.broker.findTopic(name);
+  if (topic !== undefined) return topic;
+  sendError(exchange, TOPIC_NOT_FOUND);
+  return null;
+}
+
+/** The channel of the request, with its topic. */
+export function withChannel(
+  context: HttpContext, exchange: Exchange, use: (channel: Channel, topic: Topic, query: Query) => void,
+): void {
+  withTopicAndName(context, exchange, (topic, name, query) => {
+    const channel = topic.findChannel(name);
+    if (channel === undefined) sendError(exchange, CHANNEL_NOT_FOUND);
+    else use(channel, topic, query);
+  });
+}
+
+/** The existing topic and the valid, possibly unknown name of a channel. */
+export function withTopicAndName(
+  context: HttpContext, exchange: Exchange, use: (topic: Topic, name: string, query: Query) => void,
+): void {
+  withQueryAfterBody(context, exchange, (query) => {
+    const topicName = validTopicArgument(exchange, query, INVALID_ARG_TOPIC);
+    if (topicName === null) return;
+    const name = validChannelArgument(exchange, query);
+    if (name === null) return;
+    const topic = context.broker.findTopic(topicName);
+    if (topic === undefined) sendError(exchange, TOPIC_NOT_FOUND);
+    else use(topic, name, query);
+  });
+}
+
+function validChannelArgument(exchange: Exchange, query: Query): string | null {
+  const name = query.values.get('channel');
+  if (name !== undefined && isValidName(name)) return name;
+  sendError(exchange, name === undefined ? MISSING_ARG_CHANNEL : INVALID_ARG_CHANNEL);
   return null;
 }
 

@@ -7,6 +7,7 @@ import type { Subscriber } from '../broker/subscriber.js';
 import type { Options } from '../options.js';
 import type { MemoryMonitor } from '../stats/memory.js';
 import type { LatencySource } from '../stats/snapshot.js';
+import type { TokenFile } from './token-file.js';
 
 export interface HttpContext {
   readonly broker: Broker;
@@ -14,6 +15,8 @@ export interface HttpContext {
   readonly options: Options;
   readonly logger: Logger;
   readonly memory: MemoryMonitor;
+  /** Who may use the API; null while everybody may. */
+  readonly tokens: TokenFile | null;
   /** Without it the feature is off. */
   readonly latencies?: LatencySource | null;
   /** Bare semantic version of NSQ, and the line `--version` prints. */

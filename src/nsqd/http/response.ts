@@ -34,6 +34,10 @@ export const INVALID_OPTION = httpError(400, 'INVALID_OPTION');
 export const INVALID_VALUE = httpError(400, 'INVALID_VALUE');
 /** Stock nsqd answers a missing or oversized value with 413 (http-api 5.7). */
 export const INVALID_VALUE_SIZE = httpError(413, 'INVALID_VALUE');
+export const INVALID_COUNT = httpError(400, 'INVALID_COUNT');
+export const INVALID_BODY = httpError(400, 'INVALID_BODY');
+export const INVALID_BODY_BYTES = httpError(400, 'INVALID_BODY_BYTES');
+export const UNAUTHORIZED = httpError(401, 'UNAUTHORIZED');
 export const NOT_FOUND = httpError(404, 'NOT_FOUND');
 export const TOPIC_NOT_FOUND = httpError(404, 'TOPIC_NOT_FOUND');
 export const CHANNEL_NOT_FOUND = httpError(404, 'CHANNEL_NOT_FOUND');

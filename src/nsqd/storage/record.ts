@@ -45,6 +45,13 @@ export function recordTimestampMs(bytes: Uint8Array, at: number): number {
   return (high * 2 ** 32 + low) / 1e6;
 }
 
+/** Unix nanoseconds. */
+export function recordTimestampNs(bytes: Uint8Array, at: number): bigint {
+  const high = readInt32(bytes, at + TIMESTAMP_OFFSET);
+  const low = readInt32(bytes, at + TIMESTAMP_OFFSET + 4) >>> 0;
+  return (BigInt(high) << 32n) + BigInt(low);
+}
+
 export function writeAttempts(bytes: Uint8Array, at: number, attempts: number): void {
   bytes[at + ATTEMPTS_OFFSET] = attempts >>> 8;
   bytes[at + ATTEMPTS_OFFSET + 1] = attempts;

@@ -78,6 +78,7 @@ const OWN: readonly [flag: string, key: string, field: OptionField, word: string
   ['durability', 'durability', 'durability', 'string', 'disk'],
   ['max-defer-timeout', 'max_defer_timeout', 'maxDeferTimeoutMs', 'duration', 0],
   ['min-free-disk-bytes', 'min_free_disk_bytes', 'minFreeDiskBytes', 'int', 0],
+  ['http-auth-token-file', 'http_auth_token_file', 'httpAuthTokenFile', 'string', ''],
   ['max-metrics-entries', 'max_metrics_entries', 'maxMetricsEntries', 'int', 2000],
   ['requeue-on-disconnect', 'requeue_on_disconnect', 'requeueOnDisconnect', '', false],
   ['max-memory-bytes', 'max_memory_bytes', 'maxMemoryBytes', 'int', 536870912],

@@ -4,7 +4,7 @@
 import type { Query } from '../../../lib/http/query.js';
 import type { Topic } from '../../broker/topic.js';
 import {
-  createdTopic, readQuery, sendEmptyWhenOnDisk, topicArgument, validTopicArgument, withQueryAfterBody,
+  createdTopic, existingTopic, readQuery, sendEmptyWhenOnDisk, topicArgument, validTopicArgument, withQueryAfterBody,
 } from '../arguments.js';
 import type { HttpContext } from '../context.js';
 import { type EndpointRoute, logged } from '../endpoint.js';
@@ -55,13 +55,4 @@ function changePause(context: HttpContext, exchange: Exchange, change: (topic: T
     change(topic);
     sendEmptyWhenOnDisk(context, exchange);
   });
-}
-
-/** The named topic; a null name was answered already. */
-function existingTopic(context: HttpContext, exchange: Exchange, name: string | null): Topic | null {
-  if (name === null) return null;
-  const topic = context.broker.findTopic(name);
-  if (topic !== undefined) return topic;
-  sendError(exchange, TOPIC_NOT_FOUND);
-  return null;
 }

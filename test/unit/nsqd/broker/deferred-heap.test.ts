@@ -48,3 +48,14 @@ describe('DeferredHeap', () => {
     expect(heap.values().map(({ dueMs }) => dueMs).sort((a, b) => a - b)).toEqual(oracle);
   });
 });
+
+describe('the earliest of a heap', () => {
+  it.each([0, 1, 3, 100, 1000])('are the same as those of a sorted list: %i of 500', (countMax) => {
+    const heap = new DeferredHeap();
+    const dues = Array.from({ length: 500 }, (_, index) => (index * 7919) % 503);
+    for (const dueMs of dues) heap.push({ dueMs } as HeldRecord);
+    const sorted = dues.toSorted((a, b) => a - b);
+    expect(heap.earliest(countMax).map(({ dueMs }) => dueMs)).toEqual(sorted.slice(0, countMax));
+    expect(heap.size).toBe(500);
+  });
+});

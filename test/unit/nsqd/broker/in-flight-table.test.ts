@@ -42,6 +42,17 @@ describe('InFlightTable', () => {
     expect([table.owners[slot], table.chunks[slot], table.idAt(slot)]).toEqual([by, CHUNK, idOf(9)]);
   });
 
+  it.each([1, 7, 300, 1000])('tells which were delivered first, whatever their deadlines: %i of 300', (countMax) => {
+    const table = new InFlightTable();
+    const prng = new Prng(countMax);
+    const owners = [owner(10), owner(500)];
+    const deliveredMs = Array.from({ length: 300 }, () => prng.integer(0, 10_000));
+    deliveredMs.forEach((nowMs, index) => add(table, idOf(index), owners[index % 2]!, nowMs));
+    for (let index = 0; index < 300; index += 3) table.setDeadline(find(table, idOf(index)), 10, 20_000 + index);
+    const found = table.longestOut(countMax).map((message) => message.deliveredMs);
+    expect(found).toEqual(deliveredMs.toSorted((a, b) => a - b).slice(0, countMax));
+  });
+
   it('tells ids apart that differ in one byte, whatever the bytes are', () => {
     const table = new InFlightTable();
     const base = Buffer.from('18a27a6faee05000', 'latin1');

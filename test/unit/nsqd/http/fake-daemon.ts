@@ -8,6 +8,7 @@ import { PublishError } from '../../../../src/nsqd/broker/publish-error.js';
 import type { Subscriber } from '../../../../src/nsqd/broker/subscriber.js';
 import { HttpApi } from '../../../../src/nsqd/http/api.js';
 import type { HttpContext } from '../../../../src/nsqd/http/context.js';
+import type { TokenFile } from '../../../../src/nsqd/http/token-file.js';
 import { HttpServer, type HttpServerSettings } from '../../../../src/nsqd/http/server.js';
 import { DEFAULTS, type Options } from '../../../../src/nsqd/options.js';
 import type { SetAsideCounts } from '../../../../src/nsqd/storage/set-aside.js';
@@ -192,6 +193,7 @@ export interface FakeDaemonSettings {
   readonly clients?: readonly Subscriber[];
   readonly httpsPortInstead?: HttpServerSettings['httpsPortInstead'];
   readonly address?: string;
+  readonly tokens?: TokenFile;
 }
 
 export class FakeDaemon {
@@ -216,6 +218,7 @@ export class FakeDaemon {
       startTimeMs: Date.now(),
       tcpPort: () => 4150,
       httpPort: () => this.server.port,
+      tokens: settings.tokens ?? null,
       metrics: () => this.metrics(),
       errors: this.errors,
       unreadyReasons: () => this.unreadyReasons,
