@@ -146,6 +146,11 @@ export const MUTATIONS = [
     test: 'test/unit/nsqd/broker/restart.test.ts', name: 'gives ids on from where they were, even if the clock was stepped back',
   },
   {
+    window: 'L25', what: 'ids follow the clock back', file: 'src/lib/protocol/message-id.ts',
+    find: 'if (ts > this.#ts) this.#startTs(ts);', replace: 'if (ts !== this.#ts) this.#startTs(ts);',
+    test: 'test/unit/nsqd/broker/clock-steps.test.ts', name: 'lets ids rise on, in the same process and in the next',
+  },
+  {
     window: 'D1', what: 'channels begin at the beginning', file: `${BROKER}/checkpoint.ts`,
     find: 'cursor: topic.log.placeOf(topicCursor.reader),', replace: 'cursor: [0, 0],',
     test: 'test/unit/nsqd/broker/restart.test.ts', name: 'brings again what was finished since the last checkpoint, and nothing older',

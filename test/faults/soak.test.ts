@@ -20,6 +20,7 @@ const MSG_TIMEOUT_MS = 1000;
 const WAIT_MS = 2_000;
 /** Publishes under way. */
 const WINDOW = 20;
+const BACKLOG_MAX = 5000;
 
 interface Churn {
   readonly daemon: Daemon;
@@ -27,6 +28,8 @@ interface Churn {
   readonly isOver: () => boolean;
   /** Rounds by name. */
   readonly rounds: Record<string, number>;
+  /** Messages of the steady channel that are not finished: publishers wait for consumers. */
+  backlog: number;
 }
 
 /** One kind of work, again and again until the time is over. */
@@ -70,18 +73,25 @@ async function useTopic({ daemon, random }: Churn, name: string): Promise<void> 
   if (status !== 200 && status !== 404) throw new Error(`deleting ${topic}: ${status}`);
 }
 
-/** Mostly finished; some come back at once, later, or by their timeout. */
-function answer(client: Client, message: Message, random: Prng): void {
+/** Mostly finished, which is true then; some come back at once, later, or by their timeout. */
+function answer(client: Client, message: Message, random: Prng): boolean {
   const chance = random.integer(0, 19);
   if (chance === 0) client.requeue(message, 0);
   else if (chance === 1) client.requeue(message, random.integer(1, 300));
   else if (chance === 2) client.command(`TOUCH ${message.id}`);
   else if (chance > 3) client.finish(message);
+  return chance > 3;
 }
 
-async function publishSteadily({ daemon, random }: Churn, isOver: () => boolean): Promise<void> {
+async function publishSteadily(churn: Churn): Promise<void> {
+  const { daemon, random, isOver } = churn;
   using client = await daemon.connect();
   while (!isOver()) {
+    if (churn.backlog > BACKLOG_MAX) {
+      await delay(10);
+      continue;
+    }
+    churn.backlog += WINDOW;
     for (let count = 0; count < WINDOW; count += 1) {
       const body = Buffer.alloc(random.integer(1, 2000), 'x');
       client.write(random.integer(0, 9) === 0 ? command(`DPUB steady ${random.integer(1, 500)}`, body) : command('PUB steady', body));
@@ -91,12 +101,13 @@ async function publishSteadily({ daemon, random }: Churn, isOver: () => boolean)
 }
 
 /** Consumers of the steady channel that stay for some messages each. */
-async function consumeSteadily({ daemon, random, isOver }: Churn): Promise<void> {
+async function consumeSteadily(churn: Churn): Promise<void> {
+  const { daemon, random, isOver } = churn;
   using client = await daemon.subscriber('steady', 'c', random.integer(1, 200), { msg_timeout: MSG_TIMEOUT_MS });
   for (let left = random.integer(1, 1000); left > 0 && !isOver(); left -= 1) {
     const message = await client.nextMessage(WAIT_MS).catch(() => null);
     if (message === null) return;
-    answer(client, message, random);
+    if (answer(client, message, random)) churn.backlog -= 1;
   }
 }
 
@@ -104,11 +115,11 @@ async function churnFor(daemon: Daemon, durationMs: number, random: Prng, prefix
   const endMs = performance.now() + durationMs;
   const isOver = (): boolean => performance.now() > endMs;
   const rounds: Record<string, number> = {};
-  const churn: Churn = { daemon, random, isOver, rounds };
+  const churn: Churn = { daemon, random, isOver, rounds, backlog: 0 };
   await Promise.all([
     ...[1, 2, 3].map(() => repeat(churn, 'visits', () => visit(churn))),
     ...[1, 2, 3].map((worker) => repeat(churn, 'topics', (count) => useTopic(churn, `${prefix}-${worker}-${count}`))),
-    ...[1, 2].map(() => publishSteadily(churn, isOver)),
+    ...[1, 2].map(() => publishSteadily(churn)),
     ...[1, 2, 3].map(() => repeat(churn, 'consumers', () => consumeSteadily(churn))),
   ]);
   return rounds;

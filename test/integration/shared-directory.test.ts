@@ -3,7 +3,7 @@
 import { readdirSync } from 'node:fs';
 import { describe, it } from 'vitest';
 
-import { messageList } from '../support/bytes.js';
+import { command, messageList } from '../support/bytes.js';
 import { bodiesOf, drain, numbered } from '../support/consume.js';
 import { readCleanQueue, readTopics } from '../support/data-directory.js';
 import { Daemon, isStock, stockProgram } from '../support/daemon.js';
@@ -83,6 +83,39 @@ describe.concurrent('a directory that passes between stock nsqd and the daemon u
     expect(bodiesOf(await drain(stock, 't', 'paused')).toSorted()).toEqual(numbered(100).toSorted());
     if (!isStock) expect(readdirSync(fixture.path).filter((name) => name.endsWith('.bad'))).toEqual([]);
   });
+
+  it.skipIf(!hasStock || isStock).for([
+    ['in one file', []],
+    ['in many small files', ['--max-bytes-per-file=300']],
+    ['in many small files, with fsync', ['--max-bytes-per-file=300', '--durability=fsync']],
+  ] as ReadonlyArray<readonly [string, readonly string[]]>)(
+    'left by a crash of the daemon under test, read by stock nsqd, messages %s',
+    async ([, flags], { expect }) => {
+      using fixture = new FixtureDirectory();
+      const finished: string[] = [];
+      {
+        await using daemon = await fixture.start(flags);
+        await daemon.command('/mpub?topic=t', numbered(100).join('\n'));
+        await daemon.command('/mpub?topic=bare', numbered(30).join('\n'));
+        using client = await daemon.subscriber('t', 'c', 30);
+        for (const [index, message] of (await client.nextMessages(30)).entries()) {
+          if (index < 20) client.finish(message);
+          else if (index < 25) client.requeue(message, 60_000);
+          if (index < 20) finished.push(message.body.toString());
+        }
+        using publisher = await daemon.connect();
+        publisher.write(command('PUB t', 'the last one'));
+        await publisher.expectOk();
+        await daemon.kill();
+      }
+      await using stock = await startStock(fixture.path);
+      const bodies = bodiesOf(await drain(stock, 't', 'c'));
+      const owed = [...numbered(100), 'the last one'];
+      expect(owed.filter((body) => !finished.includes(body) && !bodies.includes(body)), 'lost').toEqual([]);
+      expect(bodies.filter((body) => !owed.includes(body)), 'invented').toEqual([]);
+      expect(bodiesOf(await drain(stock, 'bare', 'c')).toSorted()).toEqual(numbered(30).toSorted());
+    },
+  );
 
   it.skipIf(!hasStock)('back and forth: each goes on where the other stopped', async ({ expect }) => {
     using fixture = new FixtureDirectory();
