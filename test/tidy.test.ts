@@ -5,6 +5,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize, relative } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
+import { MUTATIONS } from './faults/mutation-list.mjs';
+
 const ROOT = new URL('..', import.meta.url).pathname;
 const SOURCE = join(ROOT, 'src');
 
@@ -112,5 +114,34 @@ describe('deliberate differences from stock nsqd', () => {
 
   it.each(sources)('$file names each by its word in the README', ({ text }) => {
     expect(text.match(/DEVIATION(?!\([a-z-]+\))/g)).toBeNull();
+  });
+});
+
+describe('the table of what stock nsqd loses', () => {
+  const WINDOWS = 'test/unit/nsqd/broker/loss-windows.test.ts';
+  /** By design as in stock nsqd. */
+  const WITHOUT_TEST = ['L21', 'L22', 'D4'];
+  const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
+  const rows = [...readme.matchAll(/^\| ([LDB]\d+a?) \|(?:[^|]*\|){3} ([^|]*?) ?\|$/gm)].map(([, window, tests]) => [window!, tests!] as const);
+
+  it('has every window', () => {
+    const numbers = (letter: string, count: number): string[] => Array.from({ length: count }, (_, index) => `${letter}${index + 1}`);
+    const all = [...numbers('L', 25), 'L8a', ...numbers('D', 5), ...numbers('B', 5)];
+    expect(rows.map(([window]) => window).sort()).toEqual(all.sort());
+  });
+
+  it.each(rows.filter(([window]) => !WITHOUT_TEST.includes(window)))('has something to take away for %s', (window) => {
+    // L18 is how stock nsqd does it: there is nothing that keeps it closed.
+    if (window !== 'L18') expect(MUTATIONS.some((mutation) => mutation.window === window)).toBe(true);
+  });
+
+  it.each(rows)('names a test that exists for %s', (window, tests) => {
+    if (WITHOUT_TEST.includes(window)) return expect(tests).toBe('');
+    for (const test of tests.split('; ')) {
+      const [, file = '', name = ''] = /^`([^`]+)`(?:: (.+))?$/.exec(test) ?? [];
+      const [path, text] = file === 'windows' ? [WINDOWS, `'${window}: `] : [file, name];
+      expect(text, test).not.toBe('');
+      expect(readFileSync(join(ROOT, path), 'utf8'), test).toContain(text);
+    }
   });
 });

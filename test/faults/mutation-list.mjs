@@ -111,6 +111,16 @@ export const MUTATIONS = [
     test: WINDOWS, name: 'L14: loses no message that is requeued, and refuses no REQ',
   },
   {
+    window: 'L15', what: 'reading ends at the damage', file: `${STORAGE}/log-recovery.ts`,
+    find: '      position = found ?? size;\n', replace: '      position = size;\n',
+    test: 'test/unit/nsqd/storage/resync.test.ts', name: 'costs the records it touches and no other',
+  },
+  {
+    window: 'L15', what: "records above today's limit count as damage", file: `${STORAGE}/log-recovery.ts`, isBuilt: true,
+    find: 'if (payload < HEADER_BYTES || position + end > size) break;', replace: 'if (payload < HEADER_BYTES || payload > 1126 || position + end > size) break;',
+    test: 'test/integration/stock-directory.test.ts', name: 'delivers a record larger than the current --max-msg-size, and what follows',
+  },
+  {
     window: 'L16', what: 'unreadable metadata stands for an empty queue', file: `${STORAGE}/log-recovery.ts`,
     find: 'if (metaText !== null && meta === null)', replace: "if (metaText !== null && meta === null) return { metaText, greatestId: null, warnings: [] } as never;\n  if (metaText === '?')",
     test: WINDOWS, name: 'L16: lose nothing if the metadata is unreadable',
@@ -122,7 +132,7 @@ export const MUTATIONS = [
   },
   {
     window: 'L19', what: 'a stopped topic takes messages', file: `${BROKER}/topic.ts`,
-    find: "if (this.#isExiting) throw new PublishError('exiting');", replace: '',
+    find: 'if (this.#isExiting) throw this.#refusal(EXITING_REASON);', replace: '',
     test: WINDOWS, name: 'L19: answers no publish after the flush, and flushes what is queued, in flight and requeued',
   },
   {
