@@ -39,7 +39,8 @@ export class RequestBody {
     const { headers } = request;
     this.#request = request;
     this.#response = response;
-    const isChunked = headers['transfer-encoding'] !== undefined;
+    // HTTP/1.0 knows no chunks: without a length there is no body, whatever the client goes on to send.
+    const isChunked = headers['transfer-encoding'] !== undefined && request.httpVersion !== '1.0';
     this.declaredBytes = isChunked ? -1 : Number(headers['content-length'] ?? 0);
     this.#state = this.declaredBytes === 0 ? 'complete' : 'unread';
     this.#awaitsContinue = awaitsContinue && this.#state === 'unread';

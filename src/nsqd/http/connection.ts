@@ -44,7 +44,7 @@ export class HttpConnection {
       return;
     }
     const latest = this.#latest;
-    if (latest !== null && !latest.isReceived) latest.body.fail();
+    if (latest !== null && !latest.isReceived && !latest.body.isComplete) latest.body.fail();
     else if (latest === null || latest.isGone) this.#refuse(error);
     else latest.onClose(() => this.#refuse(error));
   }

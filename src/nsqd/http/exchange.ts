@@ -130,6 +130,11 @@ export class Exchange {
     response.end(text);
   }
 
+  /** Answers without a word, and without reading the body; the connection ends. */
+  sendAndClose(status: number, headers: FlatHeaders): void {
+    this.#write(status, [...headers, ...CLOSE], '');
+  }
+
   /** Answers with bytes whose number is not known. The source is destroyed if the client leaves. */
   stream(status: number, headers: FlatHeaders, source: Readable): void {
     this.#writeHead(status, [...headers]);
@@ -148,7 +153,10 @@ export class Exchange {
     this.#response.end(content);
   }
 
-  /** HTTP/1.1 connections stay open without a word; node:http would say so each time. */
+  /**
+   * HTTP/1.1 connections stay open without a word; node:http would say so each time.
+   * DEVIATION(http-version): node:http has one version for all status lines.
+   */
   #writeHead(status: number, headers: FlatHeaders): void {
     const response = this.#response;
     const { httpVersionMinor, headers: asked } = this.#request;

@@ -104,6 +104,11 @@ export function sendUnsupportedEncoding(exchange: Exchange): void {
   exchange.refuse(501, 'Not Implemented', 'Unsupported transfer encoding');
 }
 
+/** The body is not waited for: its sender may be waiting for this. */
+export function sendExpectationFailed(exchange: Exchange): void {
+  exchange.sendAndClose(417, ['Content-Length', '0']);
+}
+
 /** Every request on a plain listener where TLS is required (http-api 9). */
 export function sendTlsRequired(exchange: Exchange, httpsPort: number): void {
   const text = `{"message": "TLS_REQUIRED", "https_port": ${httpsPort}}`;

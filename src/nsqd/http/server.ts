@@ -1,6 +1,9 @@
 // An HTTP listener: sockets in, exchanges to the API. It owns what HTTP itself demands and node:http leaves open: one
 // request after the other on a connection, malformed requests (http-api 2.6), expectations, and the end of connections.
 // No time limits apply (http-api 1). HTTPS is the same class over another server.
+//
+// DEVIATION(http-parser): what is a request is decided by the parser of node:http, which differs from Go's in what no
+// client sends. It stays in its strict mode: leniency would let requests through that proxies understand differently.
 
 import { createServer, type IncomingMessage, type RequestListener, type Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
@@ -15,7 +18,9 @@ import type { HttpApi } from './api.js';
 import { HttpConnection } from './connection.js';
 import { Exchange } from './exchange.js';
 import { createHttpsServer } from './https-server.js';
-import { sendBadRequest, sendTlsRequired, sendUnsupportedEncoding, sendUnsupportedVersion } from './response.js';
+import {
+  sendBadRequest, sendExpectationFailed, sendTlsRequired, sendUnsupportedEncoding, sendUnsupportedVersion,
+} from './response.js';
 
 /** Stock nsqd refuses larger header blocks. */
 const HEADER_BYTES_MAX = 1024 * 1024;
@@ -29,8 +34,11 @@ const SERVER_OPTIONS = {
   headersTimeout: 0,
   keepAliveTimeout: 0,
   requireHostHeader: false, // Checked here, in stock nsqd's words.
+  joinDuplicateHeaders: true, // Two hosts are none.
 };
 
+/** The only expectation there is, also among others. */
+const CONTINUE = /(?:^|\W)100-continue(?:$|\W)/i;
 /** What Go takes for the value of a Host header. */
 const HOST = /^[\w!$%&'()*+,\-.:;=[\]~]*$/;
 
@@ -67,10 +75,7 @@ export class HttpServer {
     this.#server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
       this.#onRequest(request, response, true);
     });
-    this.#server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
-      if (request.headers.expect === '') this.#onRequest(request, response, false);
-      else response.writeHead(417, ['Content-Length', '0', 'Connection', 'close']).end();
-    });
+    this.#server.on('checkExpectation', onRequest);
     this.#server.on('connect', (request: IncomingMessage, socket: Socket) => this.#onConnect(request, socket));
     this.#server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
       this.#connectionOf(socket).onMalformed(error);
@@ -147,6 +152,7 @@ export class HttpServer {
     else if (!isSupportedEncoding(exchange)) sendUnsupportedEncoding(exchange);
     else if (!hasHost(exchange)) sendBadRequest(exchange, ': missing required Host header');
     else if (!HOST.test(exchange.header('host') ?? '')) sendBadRequest(exchange, ': malformed Host header');
+    else if (!isExpectationKnown(exchange)) sendExpectationFailed(exchange);
     else if (isServerOptions(exchange)) exchange.send(200, ['Content-Length', '0'], '');
     else if (httpsPortInstead !== null && exchange.target.path !== null) sendTlsRequired(exchange, httpsPortInstead());
     else this.#api.handle(exchange);
@@ -169,6 +175,11 @@ function hasHost(exchange: Exchange): boolean {
 function isSupportedEncoding(exchange: Exchange): boolean {
   const encoding = exchange.header('transfer-encoding');
   return encoding === undefined || encoding.toLowerCase() === 'chunked' || exchange.httpVersion === '1.0';
+}
+
+function isExpectationKnown(exchange: Exchange): boolean {
+  const expectation = exchange.header('expect') ?? '';
+  return expectation === '' || CONTINUE.test(expectation);
 }
 
 /** `OPTIONS *` asks about the server, not about a path. */

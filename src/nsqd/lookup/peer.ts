@@ -167,8 +167,7 @@ export class LookupPeer {
     else this.#lose('i/o timeout');
   }
 
-  // --- requests and answers
-  // ----------------------------------------------------------------------------------------------
+  // --- requests and answers ------------------------------------------------------------------------------------------
 
   #send(request: string, bytes: Buffer | string): void {
     this.#request = request;

@@ -66,10 +66,17 @@ describe('Expect', () => {
     expect(await client.closed()).toBe('');
   }));
 
-  it('of anything else is refused', () => withClient(async (client) => {
-    client.send(post('/pub?topic=a', 5, 'Expect: miracles\r\n'));
+  it.each(['HTTP/1.1', 'HTTP/1.0'])('of anything else is refused at once (%s)', (version) => withClient(async (client) => {
+    client.send(post('/pub?topic=a', 5, 'Expect: miracles\r\n').replace('HTTP/1.1', version));
     expect(await answer(client)).toEqual([417, '', true]);
     await client.closed();
+  }));
+
+  it('is no miracle because of another one', () => withClient(async (client) => {
+    client.send(post('/pub?topic=a', 1, 'Expect: miracles, 100-Continue\r\n'));
+    expect((await client.response()).status).toBe(100);
+    client.send('x');
+    expect(await answer(client)).toEqual([200, 'OK', false]);
   }));
 });
 
@@ -329,6 +336,7 @@ describe('malformed requests', () => {
     ['hello\r\n\r\n', '400 Bad Request'],
     ['get /ping HTTP/1.1\r\nHost: x\r\n\r\n', '400 Bad Request'],
     ['GET /ping HTTP/1.1\r\n\r\n', '400 Bad Request: missing required Host header'],
+    ['GET /ping HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n', '400 Bad Request: malformed Host header'],
     ['GET /ping HTTP/1.1\r\nHost: a b\r\n\r\n', '400 Bad Request: malformed Host header'],
     ['GET /ping HTTP/1.1\r\nHost: a/b@c\r\n\r\n', '400 Bad Request: malformed Host header'],
     [`${post('/pub?topic=a', 1, 'Transfer-Encoding: gzip\r\n').replace(/Content-Length.*\r\n/, '')}x`, '501 Not Implemented'],
@@ -344,6 +352,14 @@ describe('malformed requests', () => {
   it('allows large headers', () => withClient(async (client) => {
     client.send(`GET /ping HTTP/1.1\r\nHost: x\r\nA: ${'x'.repeat(900_000)}\r\n\r\n`);
     expect(await answer(client)).toEqual([200, 'OK', false]);
+  }));
+
+  it.each(['chunked', 'gzip'])('HTTP/1.0 has no encodings: %s', (encoding) => withClient(async (client, daemon) => {
+    const headers = `Connection: keep-alive\r\nTransfer-Encoding: ${encoding}\r\n`;
+    client.send(`POST /pub?topic=a HTTP/1.0\r\n${headers}\r\n1\r\nx\r\n${CHUNKS_END}GARBAGE\r\n`);
+    expect((await answer(client)).slice(0, 2)).toEqual([400, 'MSG_EMPTY']);
+    expect(await client.closed()).toContain('400 Bad Request');
+    expect(daemon.broker.bodies('a')).toEqual([]);
   }));
 
   it('serves HTTP/1.0', () => withClient(async (client) => {
