@@ -133,6 +133,7 @@ export class Nsqd {
     this.#phase = 'stopping';
     // First, so that no consumer is sent here any more.
     this.#lookup.close();
+    this.#broker.prepareStop();
     this.#logger.info(`TCP: closing ${this.#tcp.address}`);
     this.#tcp.close();
     this.#http?.stopListening();

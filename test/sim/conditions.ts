@@ -30,6 +30,9 @@ export function drawConditions(prng: Prng): Conditions {
       requeueOnDisconnect: prng.next() < 0.5,
       syncEvery: 2500,
       syncTimeoutMs: prng.pick([10, 300, 2000]),
+      maxAttempts: prng.pick([0, 0, 1, 2, 4]),
+      maxTopicBytes: prng.pick([0, 0, 0, 600, 4000]),
+      topicRules: [{ pattern: '*.dead*', values: { maxTopicBytes: 0 } }],
     },
     hasLinks: prng.next() < 0.8,
     linkBytesMin: prng.pick([0, 300, 16 * 1024 * 1024]),
@@ -41,10 +44,10 @@ export function drawConditions(prng: Prng): Conditions {
 }
 
 export function describe({ options, ...rest }: Conditions): string {
-  const { durability, maxBytesPerFile, memQueueSize, syncTimeoutMs } = options;
+  const { durability, maxAttempts, maxBytesPerFile, maxTopicBytes, memQueueSize, syncTimeoutMs } = options;
   return (
     `${durability} files ${maxBytesPerFile} memory ${memQueueSize} checkpoints ${syncTimeoutMs} ` +
     `bodies ${rest.bodyBytesMax} links ${rest.hasLinks} from ${rest.linkBytesMin} ` +
-    `failures ${rest.withFailures} crashes ${rest.withCrashes}`
+    `attempts ${maxAttempts} topics ${maxTopicBytes} failures ${rest.withFailures} crashes ${rest.withCrashes}`
   );
 }

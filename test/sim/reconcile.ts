@@ -3,13 +3,14 @@
 
 import type { Broker } from '../../src/nsqd/broker/broker.js';
 import type { Topic } from '../../src/nsqd/broker/topic.js';
+import { isDeadLetterTopic } from './dead-ledger.js';
 import { ChannelModel, Violation } from './oracle.js';
 import type { Oracle, TopicModel } from './oracle.js';
 
 export function reconcile(broker: Broker, oracle: Oracle): void {
   // Publishers come back, and topics whose creation did not reach `nsqd.dat` with them.
   for (const { name, isEphemeral } of oracle.topics.values()) if (!isEphemeral) broker.getTopic(name);
-  for (const topic of broker.topics.values()) takeOver(topic, oracle);
+  for (const topic of broker.topics.values()) if (!isDeadLetterTopic(topic.name)) takeOver(topic, oracle);
   oracle.ghosts = [];
   const missing = [...oracle.topics.values()].map((model) => ({ model, channels: takeMissing(broker, oracle, model) }));
   oracle.started();

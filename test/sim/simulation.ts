@@ -4,6 +4,7 @@
 import { Logger, LogLevel } from '../../src/lib/log/logger.js';
 import { Broker } from '../../src/nsqd/broker/broker.js';
 import type { Channel } from '../../src/nsqd/broker/channel.js';
+import { PublishError } from '../../src/nsqd/broker/publish-error.js';
 import type { Topic } from '../../src/nsqd/broker/topic.js';
 import { DataDirectory } from '../../src/nsqd/storage/data-directory.js';
 import { FakeClock } from '../support/fake-clock.js';
@@ -14,6 +15,7 @@ import { describe, drawConditions } from './conditions.js';
 import type { Conditions } from './conditions.js';
 import { SimConsumer } from './consumer.js';
 import type { Delivery } from './consumer.js';
+import { DeadLedger, deadLetterTopicOf, isDeadLetterTopic } from './dead-ledger.js';
 import { ChannelModel, Oracle, Violation } from './oracle.js';
 import type { Entry, MessageModel, TopicModel } from './oracle.js';
 import { reconcile } from './reconcile.js';
@@ -50,6 +52,7 @@ class Simulation {
   readonly #clock = new FakeClock();
   readonly #disk = new SimDisk();
   readonly #oracle = new Oracle();
+  readonly #ledger = new DeadLedger();
   readonly #conditions: Conditions;
   readonly #actions: readonly Weighted[];
   #fileSystem!: SimFileSystem;
@@ -153,10 +156,22 @@ class Simulation {
       const bytesMax = this.#prng.next() < 0.8 ? 40 : this.#conditions.bodyBytesMax;
       const bytes = this.#prng.integer(1, bytesMax);
       const message = this.#oracle.newMessage(topic.name, bytes, deferMs > 0 ? this.#clock.nowMs + deferMs : 0);
-      topic.publish(Buffer.from(message.body), deferMs);
+      if (!this.#isTaken(topic, message.body, deferMs)) return;
       const gathered = this.#gathered.get(model);
       if (gathered === undefined) this.#await(topic, model, message);
       else gathered.push(message);
+    }
+  }
+
+  /** False when the topic is full; only the first message of a batch can be refused for that. */
+  #isTaken(topic: Topic, body: string, deferMs: number): boolean {
+    try {
+      topic.publish(Buffer.from(body), deferMs);
+      return true;
+    } catch (error) {
+      if (!(error instanceof PublishError) || !error.message.startsWith('topic is full')) throw error;
+      this.#trace(`  refused: ${error.message}`);
+      return false;
     }
   }
 
@@ -237,7 +252,14 @@ class Simulation {
   #delivered(consumer: SimConsumer, delivery: Delivery): void {
     try {
       this.#trace(`  ${consumer.id} gets ${delivery.body.split('/')[0]} attempt ${delivery.attempts}`);
-      if (this.#oracle.delivered(consumer, delivery, this.#clock.nowMs) === null) consumer.strays.push(delivery.id);
+      if (isDeadLetterTopic(consumer.topicName)) {
+        consumer.strays.push(Buffer.from(delivery.id));
+        this.#ledger.arrived(consumer.topicName, delivery.body, this.#oracle.isLoose);
+        return;
+      }
+      const entry = this.#oracle.delivered(consumer, delivery, this.#clock.nowMs);
+      if (entry === null) consumer.strays.push(delivery.id);
+      else this.#ledger.cameBack(consumer.topicName, consumer.channelName, entry.message.number);
     } catch (error) {
       // The broker guards itself against exceptions of its parts; the verdict must not get lost there.
       this.#violation ??= error;
@@ -260,9 +282,12 @@ class Simulation {
     consumer.isOpen = false;
     this.#consumers = this.#consumers.filter((each) => each !== consumer);
     const channel = this.#channelOf(consumer)!;
-    const model = this.#oracle.channel(consumer.topicName, consumer.channelName);
     channel.removeSubscriber(consumer);
-    if (this.#conditions.options.requeueOnDisconnect) for (const entry of entriesOf(model, consumer)) returned(entry);
+    if (isDeadLetterTopic(consumer.topicName)) return;
+    const model = this.#oracle.channel(consumer.topicName, consumer.channelName);
+    if (this.#conditions.options.requeueOnDisconnect) {
+      for (const entry of entriesOf(model, consumer)) this.#gaveBack(entry, consumer);
+    }
     const isOver = model.isEphemeral && channel.subscribers.length === 0;
     if (isOver) this.#channelGone(consumer.topicName, consumer.channelName);
   }
@@ -293,10 +318,27 @@ class Simulation {
     const { consumer, entry } = found;
     this.#trace(`${consumer.id} REQ ${entry.message.number} ${delayMs}`);
     this.#expectDone(this.#channelOf(consumer)!.requeue(consumer, entry.id!, 0, delayMs), consumer, entry);
-    returned(entry);
+    if (this.#gaveBack(entry, consumer) === 'given up') return;
     entry.isDeferred = delayMs > 0;
     entry.isDuePersisted = false;
     entry.notBeforeMs = delayMs > 0 ? this.#clock.nowMs + delayMs : 0;
+  }
+
+  /** To its queue; or for good, if it was delivered often enough. */
+  #gaveBack(entry: Entry, place: { readonly topicName: string; readonly channelName: string }): 'returned' | 'given up' {
+    const { maxAttempts } = this.#conditions.options;
+    returned(entry);
+    if (maxAttempts === 0 || entry.attempts < maxAttempts) return 'returned';
+    const { topicName, channelName } = place;
+    this.#trace(`  ${topicName}/${channelName} gives up ${entry.message.number}`);
+    const { isEphemeral } = this.#oracle.channel(topicName, channelName);
+    const isOwed = !isEphemeral && !this.#oracle.topic(topicName).isEphemeral;
+    this.#ledger.givesUp(topicName, channelName, entry.message.number, isOwed);
+    entry.state = 'finished';
+    entry.isCertain = false;
+    // Until it is written to the other topic a crash or a stop brings it back.
+    entry.mayRepeat = true;
+    return 'given up';
   }
 
   #touch(): void {
@@ -374,6 +416,7 @@ class Simulation {
       entry.state = 'finished';
       entry.consumer = null;
     }
+    this.#ledger.channelGone(topic.name, channel.name);
     channel.empty();
   }
 
@@ -407,12 +450,14 @@ class Simulation {
     const topic = this.#oracle.topic(topicName);
     const channel = topic.channels.get(channelName);
     if (channel === undefined) return;
+    this.#ledger.channelGone(topicName, channelName);
     if (!channel.isEphemeral) topic.ghosts.push(channel);
     topic.channels.delete(channelName);
     if (topic.isEphemeral && topic.channels.size === 0) this.#topicGone(topic);
   }
 
   #topicGone(model: TopicModel): void {
+    this.#ledger.topicGone(model.name);
     this.#oracle.topics.delete(model.name);
     this.#oracle.ghosts.push(model);
     this.#gathered.delete(model);
@@ -426,7 +471,7 @@ class Simulation {
   }
 
   #anyTopic(): { topic: Topic; model: TopicModel } | null {
-    const topics = [...this.#broker.topics.values()];
+    const topics = [...this.#broker.topics.values()].filter(({ name }) => !isDeadLetterTopic(name));
     if (topics.length === 0) return null;
     const topic = this.#prng.pick(topics);
     return { topic, model: this.#oracle.topic(topic.name) };
@@ -457,7 +502,8 @@ class Simulation {
     for (const topic of this.#oracle.topics.values()) {
       for (const channel of topic.channels.values()) {
         for (const entry of channel.entries.values()) {
-          if (entry.state === 'in flight' && entry.notBeforeMs <= this.#clock.nowMs) returned(entry);
+          if (entry.state !== 'in flight' || entry.notBeforeMs > this.#clock.nowMs) continue;
+          this.#gaveBack(entry, { topicName: topic.name, channelName: channel.name });
         }
       }
     }
@@ -532,8 +578,19 @@ class Simulation {
     this.#broker.alarmClock.stop();
     if (this.#fileSystem.failed.some(({ operation }) => operation === 'remove')) this.#oracle.hasLeftovers = true;
     for (const { topic, messages } of this.#unanswered) this.#oracle.mayExist(topic, messages);
+    this.#forgetOwed();
     this.#oracle.crashed(this.#conditions.options.durability !== 'memory', isStopping);
     this.#forgetProcess();
+  }
+
+  /** What a crash may take along: everything in memory, and channels that no file names yet. */
+  #forgetOwed(): void {
+    if (this.#conditions.options.durability === 'memory') this.#ledger.nothingIsOwed();
+    for (const topic of this.#oracle.topics.values()) {
+      for (const channel of topic.channels.values()) {
+        if (!channel.isPersisted) this.#ledger.channelGone(topic.name, channel.name);
+      }
+    }
   }
 
   #forgetProcess(): void {
@@ -655,15 +712,18 @@ class Simulation {
     if (this.#fileSystem.isDead) this.#checkAlive();
     this.#fileSystem.failures = null;
     this.#fileSystem.crashAt = 0;
-    for (const topic of this.#broker.topics.values()) this.#consumeAll(topic);
+    for (const topic of [...this.#broker.topics.values()]) if (!isDeadLetterTopic(topic.name)) this.#consumeAll(topic);
+    if (this.#conditions.options.maxAttempts > 0) for (const name of ['a', 'b']) this.#broker.getTopic(deadLetterTopicOf(name));
     for (let round = 0; round < DRAIN_ROUNDS_MAX; round += 1) {
       if (!this.#fileSystem.isDead) this.#fileSystem.completeSyncs();
+      this.#consumeDeadLetters();
       this.#endTurn();
       this.#finishEverything();
       this.#advance(round < 20 ? ALL_DUE_MS : 10);
       if (round > 25 && isEmpty(this.#broker)) break;
     }
     expectDelivered(this.#broker, this.#oracle);
+    this.#ledger.expectNothingOwed();
     if (!(await this.#stop())) throw new Violation('the last stop failed');
     this.#boot(Infinity);
     this.#broker.start();
@@ -683,9 +743,25 @@ class Simulation {
     }
   }
 
+  #consumeDeadLetters(): void {
+    for (const topic of this.#broker.topics.values()) {
+      if (!isDeadLetterTopic(topic.name) || topic.channels.size > 0) continue;
+      const consumer = new SimConsumer(
+        this.#nextConsumerId, topic.name, 'x', 60_000, (each, delivery) => this.#delivered(each, delivery), () => undefined,
+      );
+      this.#nextConsumerId += 1;
+      consumer.readyCount = 1000;
+      const channel = topic.getChannel('x');
+      channel.addSubscriber(consumer);
+      this.#consumers.push(consumer);
+      channel.touch();
+    }
+  }
+
   #finishEverything(): void {
     for (const consumer of this.#consumers) {
       for (const id of consumer.strays.splice(0)) this.#channelOf(consumer)?.finish(consumer, id, 0);
+      if (isDeadLetterTopic(consumer.topicName)) continue;
       for (const entry of entriesOf(this.#oracle.channel(consumer.topicName, consumer.channelName), consumer)) {
         this.#expectDone(this.#channelOf(consumer)!.finish(consumer, entry.id!, 0), consumer, entry);
         entry.state = 'finished';

@@ -58,6 +58,7 @@ export class Broker {
   readonly #freeSpace: FreeSpace;
   readonly #health: DiskHealth;
   #isExiting = false;
+  #isStopping = false;
 
   constructor(parts: BrokerParts) {
     this.#parts = parts;
@@ -93,6 +94,7 @@ export class Broker {
       reportStorageSuccess: () => this.#health.succeeded(),
       metadataChanged: () => this.#metadataChanged(),
       announcer: () => this.announcer,
+      isStopping: () => this.#isStopping,
       deadLetterTopic: (name) => this.#deadLetterTopic(name),
       topicIsOver: (topic) => this.deleteTopic(topic.name),
     };
@@ -256,6 +258,11 @@ export class Broker {
       paused: false,
       channels: [...channels].filter((each) => !isEphemeralName(each)).map((each) => ({ name: each, paused: false })),
     }));
+  }
+
+  /** The clients are about to be closed for `stop`: that they leave says nothing about their messages. */
+  prepareStop(): void {
+    this.#isStopping = true;
   }
 
   /**

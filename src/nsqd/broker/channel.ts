@@ -501,7 +501,8 @@ export class Channel implements TurnChannel {
 
   /** From a consumer to the queue, or to the dead letter topic. */
   #giveBack(record: HeldRecord): void {
-    if (this.#deadLetters === null || !this.#deadLetters.takes(record)) this.#return(record);
+    // A channel that is being deleted closes its consumers: what they had is nobody's any more.
+    if (this.#isExiting || this.#deadLetters === null || !this.#deadLetters.takes(record)) this.#return(record);
   }
 
   /** A message that waited is finished. */

@@ -54,6 +54,8 @@ export interface BrokerContext {
   metadataChanged(): void;
   /** Who is told of topics and channels. */
   announcer(): Announcer;
+  /** True once the daemon itself is closing the clients. */
+  isStopping(): boolean;
   /** The topic of this name, created if it is missing. Throws PublishError once the broker is closing, or StorageError. */
   deadLetterTopic(name: string): DeadLetterTopic;
   /** The last channel of an ephemeral topic is gone. */

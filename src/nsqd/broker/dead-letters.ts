@@ -116,7 +116,7 @@ export class DeadLetters {
 
   /** Takes over a message that came back from a consumer, if it has been delivered often enough. */
   takes(record: HeldRecord): boolean {
-    if (record.attempts < this.#rule.maxAttempts) return false;
+    if (record.attempts < this.#rule.maxAttempts || this.#context.isStopping()) return false;
     this.#leaving.add(record);
     this.#journal.waits(record);
     // Behind what waits already: a topic that could not be written a moment ago is not tried for each message.

@@ -76,6 +76,25 @@ describe('a message', () => {
     expect(bodies(scene)).toEqual(['a']);
   });
 
+  it('goes with its channel when that is deleted under its consumer', () => {
+    const scene = sceneWith(1, { options: { requeueOnDisconnect: true } });
+    scene.connect();
+    scene.publish(['a']);
+    scene.broker.findTopic('t')!.deleteChannel('c');
+    scene.endTurn();
+    expect([...scene.broker.topics.keys()]).toEqual(['t']);
+  });
+
+  it('stays when the daemon closes its consumer in order to stop', async () => {
+    const scene = sceneWith(1, { options: { requeueOnDisconnect: true } });
+    const client = scene.connect();
+    scene.publish(['a']);
+    scene.broker.prepareStop();
+    client.disconnect();
+    const next = await scene.restart();
+    expect([bodies(next, 't'), next.broker.findTopic('t.dead')]).toEqual([['a'], undefined]);
+  });
+
   it('moves once for each channel that fails it', () => {
     const scene = sceneWith(1);
     const [first, second, third] = ['c', 'd', 'e'].map((channel) => scene.connect({ channel })) as [Client, Client, Client];
