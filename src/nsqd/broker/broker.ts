@@ -28,6 +28,8 @@ import { topologyOf } from './topology.js';
 import { Turn } from './turn.js';
 
 const METADATA_RETRY_MS = 1000;
+/** Of queues that are nobody's. */
+const NAMES_LOGGED_MAX = 10;
 
 export interface BrokerParts {
   readonly options: BrokerOptions;
@@ -226,6 +228,11 @@ export class Broker {
       const topic = new Topic(name, this.#context);
       topic.restore(channels, paused);
       this.#topics.set(name, topic);
+    }
+    const unopened = directory.unopenedQueues();
+    if (unopened.length > 0) {
+      const names = unopened.slice(0, NAMES_LOGGED_MAX).join(', ');
+      logger.warn(`${unopened.length} queues on disk belong to no topic or channel, and wait for one of their name: ${names}`);
     }
     logger.info(`NSQ: persisting topic/channel metadata to ${directory.metadataPath()}`);
     this.#metadataIsStale = true;

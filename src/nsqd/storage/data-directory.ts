@@ -133,6 +133,11 @@ export class DataDirectory {
     return [...this.#leftovers].map((path) => this.discard(path)).every((isGone) => isGone);
   }
 
+  /** Queues found at start that nobody has opened. */
+  unopenedQueues(): string[] {
+    return [...this.#foundQueues].sort();
+  }
+
   /** Topics and their channels as the file names tell them, for a start without usable `nsqd.dat`. */
   foundTopics(): Map<string, Set<string>> {
     const topics = new Map<string, Set<string>>();

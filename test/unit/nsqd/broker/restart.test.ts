@@ -20,6 +20,25 @@ function checkpoint(scene: Scene, topic = 't'): void {
   scene.broker.getTopic(topic).checkpoint();
 }
 
+describe('a start', () => {
+  it('names the queues on disk that are nobody\'s, and takes them up when somebody comes', () => {
+    const disk = new SimDisk();
+    disk.put('/data/nsqd.dat', '{"topics":null,"version":"1.3.0"}');
+    disk.put('/data/orphan.diskqueue.000000.dat', recordsOf(A));
+    disk.put('/data/orphan:c.diskqueue.000000.dat', recordsOf(B));
+    const scene = new Scene({ disk });
+    expect(scene.log.join('\n')).toContain(
+      '2 queues on disk belong to no topic or channel, and wait for one of their name: orphan, orphan:c',
+    );
+    const client = scene.connect({ topic: 'orphan' });
+    scene.endTurn();
+    // They have the same id: one after the other.
+    client.finish(client.deliveries[0]!);
+    scene.advance(1000);
+    expect(bodies(client)).toEqual([A, B]);
+  });
+});
+
 describe('a crash', () => {
   it('loses nothing of what was committed, whatever state it was in', () => {
     const scene = new Scene();
