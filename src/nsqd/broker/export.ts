@@ -125,6 +125,7 @@ class ChannelExport {
   readonly #own: LogCursor | null;
   readonly #deferredPlaces: RecordPlaces;
   readonly #held: HeldState[] = [];
+  #lastRead: Chunk | null = null;
   readonly #wallOffsetMs: number;
   /** Deferred messages that lie in files taken over whole, by chunk and position. */
   readonly #taken = new Map<Chunk, { readonly file: number; readonly upTo: number; readonly from: number }[]>();
@@ -153,7 +154,8 @@ class ChannelExport {
     else this.#copyUnread(cursor);
     for (const record of this.#channel.returnedRecords()) this.#copyHeld(record);
     for (const record of this.#channel.inFlightRecords()) this.#copyHeld(record);
-    for (const record of this.#channel.deferredRecords()) this.#exportDeferred(record);
+    for (const record of this.#deferredInLogOrder()) this.#exportDeferred(record);
+    this.#evict(null);
     const ownMetaText = this.#writer.finish();
     if (keepsOwn) this.#own?.log.files.discardBelow(this.#writer.readPlace[0]);
     else this.#own?.log.discardAll();
@@ -264,20 +266,36 @@ class ChannelExport {
     this.#taken.set(chunk, [{ file, from, upTo: chunk.length }]);
   }
 
-  #copyHeld(record: HeldRecord): void {
-    this.#append(record);
+  #copyHeld({ chunk, position, attempts }: HeldRecord): void {
+    const { bytes, start } = this.#context.readRecord(chunk, position);
+    this.#writer.append(bytes, start, attempts);
   }
 
-  #append({ chunk, position, attempts }: HeldRecord): readonly [number, number] {
-    const { bytes, start } = this.#context.readRecord(chunk, position);
-    return this.#writer.append(bytes, start, attempts);
+  /** For records in the order of their log: their chunks are read whole, one after the other. */
+  #copyNext({ chunk, position, attempts }: HeldRecord): readonly [number, number] {
+    this.#evict(chunk);
+    return this.#writer.append(chunk.load(), position, attempts);
+  }
+
+  #evict(next: Chunk | null): void {
+    const last = this.#lastRead;
+    if (last !== null && last !== next) (last.owner as MessageLog).evictIfFar(last);
+    this.#lastRead = next;
+  }
+
+  /** The channel's own queue first, then the topic's log. */
+  #deferredInLogOrder(): HeldRecord[] {
+    const { log } = this.#topic;
+    return [...this.#channel.deferredRecords()].sort((a, b) =>
+      Number(a.chunk.owner === log) - Number(b.chunk.owner === log)
+      || a.chunk.firstIndex - b.chunk.firstIndex || a.position - b.position);
   }
 
   /** A deferred message ahead of the cursor may lie in a file taken over; any other is copied. */
   #exportDeferred(record: HeldRecord): void {
     const taken = this.#taken.get(record.chunk)?.find(({ from }) => record.position >= from);
     const [file, position] =
-      taken === undefined ? this.#append(record) : [taken.file, record.chunk.filePosition + record.position];
+      taken === undefined ? this.#copyNext(record) : [taken.file, record.chunk.filePosition + record.position];
     this.#held.push([0, file, position, record.attempts, Math.round(record.dueMs + this.#wallOffsetMs)]);
   }
 }
