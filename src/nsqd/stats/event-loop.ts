@@ -1,9 +1,9 @@
-// How late the event loop is. A timer that ought to ring ten times a second says how much later it did; it runs only while
+// How late the event loop is. A timer that ought to ring twice a second says how much later it did; it runs only while
 // somebody asks, so that a daemon without a scraper stays asleep.
 
 import { Histogram } from '../../lib/metrics/histogram.js';
 
-const PROBE_MS = 100;
+const PROBE_MS = 500;
 /** Scrapers come more often than this. */
 const ASKED_MS = 5 * 60_000;
 const MS_PER_SECOND = 1000;

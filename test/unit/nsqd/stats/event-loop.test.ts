@@ -16,12 +16,12 @@ describe('EventLoopMonitor', () => {
     expect([monitor.isMeasuring, vi.getTimerCount()]).toEqual([false, 0]);
   });
 
-  it('looks ten times a second', () => {
+  it('looks twice a second', () => {
     const monitor = new EventLoopMonitor();
     monitor.asked();
     monitor.asked();
     vi.advanceTimersByTime(1000);
-    expect([monitor.delaySeconds.count, monitor.delaySeconds.sum]).toEqual([10, 0]);
+    expect([monitor.delaySeconds.count, monitor.delaySeconds.sum]).toEqual([2, 0]);
   });
 
   it('goes to sleep five minutes after the last question', () => {
@@ -49,7 +49,7 @@ describe('EventLoopMonitor on a real loop', () => {
   it('sees a loop that is blocked', async () => {
     const monitor = new EventLoopMonitor();
     monitor.asked();
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 400);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 800);
     await vi.waitFor(() => expect(monitor.delaySeconds.count).toBe(1));
     monitor.stop();
     expect(monitor.delaySeconds.sum).toBeGreaterThan(0.25);
