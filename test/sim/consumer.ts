@@ -1,6 +1,6 @@
 // A consumer without a connection: takes what its channel delivers, up to its ready count, and remembers the ids.
 
-import { BODY_OFFSET, ID_BYTES, ID_OFFSET, recordBytes } from '../../src/nsqd/storage/record.js';
+import { BODY_OFFSET, ID_BYTES, ID_OFFSET, recordAttempts, recordBytes } from '../../src/nsqd/storage/record.js';
 import type { ClientDescription, Subscriber } from '../../src/nsqd/broker/subscriber.js';
 
 export interface Delivery {
@@ -19,6 +19,7 @@ export class SimConsumer implements Subscriber {
   inFlightCount = 0;
   messageCount = 0;
   isOpen = true;
+  outputBytesPerTurn = Infinity;
   /** Ids of torn messages, which a power failure can leave. */
   strays: Buffer[] = [];
   readonly #onDelivery: (consumer: SimConsumer, delivery: Delivery) => void;
@@ -38,6 +39,23 @@ export class SimConsumer implements Subscriber {
 
   isReady(): boolean {
     return this.isOpen && this.inFlightCount < this.readyCount;
+  }
+
+  readyRoom(): number {
+    return this.readyCount - this.inFlightCount;
+  }
+
+  outputRoomBytes(): number {
+    return this.outputBytesPerTurn;
+  }
+
+  deliverRun(bytes: Uint8Array, start: number, end: number, count: number): void {
+    let at = start;
+    for (let left = count; left > 0; left -= 1) {
+      this.deliver(bytes, at, recordAttempts(bytes, at) + 1);
+      at += recordBytes(bytes, at);
+    }
+    if (at !== end) throw new Error(`${count} records end at ${at}, not at ${end}`);
   }
 
   deliver(bytes: Uint8Array, start: number, attempts: number): void {

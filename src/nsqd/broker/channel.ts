@@ -10,15 +10,14 @@
 // A message of the channel is in exactly one of: the unread part of a log, in flight, returned, deferred, leaving. Each move is one
 // method here, which takes it out of its place and puts it into the next without anything in between that can fail.
 // Depth = unread + returned.
-//
-// A channel reads its own queue first (what a clean stop, or stock nsqd, left under its name), then follows the topic.
+// What waits, unread or returned, is the ChannelQueue's.
 
-import { RingBuffer } from '../../lib/collections/ring-buffer.js';
 import { isEphemeralName } from '../../lib/protocol/names.js';
 import type { Alarm } from '../../lib/time/alarm-clock.js';
 import type { Chunk } from '../storage/chunk.js';
 import type { LogPosition } from '../storage/log-reader.js';
-import { ID_OFFSET, recordAttempts, recordBytes, recordTimestampMs } from '../storage/record.js';
+import { recordAttempts, recordBytes, recordTimestampMs } from '../storage/record.js';
+import { ChannelQueue } from './channel-queue.js';
 import type { BrokerContext, LatencyRecorder } from './context.js';
 import { DeadLetters } from './dead-letters.js';
 import type { DeadLetterRule } from './dead-letters.js';
@@ -35,8 +34,6 @@ import { RANKS } from './topology.js';
 import type { ClientPlace, Standing, Topology } from './topology.js';
 import type { TurnChannel } from './turn.js';
 
-/** A returned message waits for at most this many queued ones, as it would behind stock nsqd's default memory queue. */
-const RETURN_BEHIND_MAX = 10_000;
 /** Expired or due messages handled before the event loop gets its turn. */
 const EXPIRIES_PER_RING_MAX = 10_000;
 /** Messages handed out before the event loop gets its turn. */
@@ -71,10 +68,9 @@ export class Channel implements TurnChannel {
   readonly #context: BrokerContext;
   /** Messages an ephemeral channel keeps at most; Infinity otherwise. */
   readonly #depthMax: number;
-  readonly #cursors: LogCursor[];
+  readonly #queue: ChannelQueue;
   readonly journal: HeldJournal;
   readonly #inFlight = new InFlightTable();
-  readonly #returned = new RingBuffer<HeldRecord>();
   readonly #deferred = new DeferredHeap();
   /** Null while messages come back however often they were delivered. */
   readonly #deadLetters: DeadLetters | null;
@@ -89,8 +85,6 @@ export class Channel implements TurnChannel {
   #isPaused = false;
   #isExiting = false;
   #isTouched = false;
-  /** Messages taken from the logs so far; the clock by which returned messages wait. */
-  #taken = 0;
 
   messageCount = 0;
   requeueCount = 0;
@@ -118,8 +112,8 @@ export class Channel implements TurnChannel {
     this.latencyRecorder = context.newLatencyRecorder?.() ?? null;
     this.#context = context;
     this.#depthMax = this.isEphemeral ? context.options.memQueueSize : Infinity;
-    this.#cursors = cursors;
-    this.journal = new HeldJournal(cursors.at(-1)!.log, !this.isEphemeral && !isEphemeralName(topic.name));
+    this.#queue = new ChannelQueue(cursors);
+    this.journal = new HeldJournal(this.#queue.topicCursor.log, !this.isEphemeral && !isEphemeralName(topic.name));
     this.#topology = context.topology ?? null;
     this.#deadLetters = topic.deadLetterRule === null ? null
       : new DeadLetters(topic.deadLetterRule, context, `CHANNEL(${name})`, this.journal, () => this.#change());
@@ -156,21 +150,15 @@ export class Channel implements TurnChannel {
 
   /** Messages waiting for a consumer. */
   depth(): number {
-    return this.#unread() + this.#returned.length;
+    return this.#queue.length();
   }
 
   /** Of these, how many are on disk only or beyond what `--mem-queue-size` keeps in memory (http-api 6.5). */
   backendDepth(): number {
     if (this.isEphemeral) return 0;
     const depth = this.depth();
-    const onDisk = this.#cursors.reduce((sum, { log, reader }) => sum + log.recordsOnDiskOnly(reader), 0);
+    const onDisk = this.#queue.cursors.reduce((sum, { log, reader }) => sum + log.recordsOnDiskOnly(reader), 0);
     return Math.min(depth, Math.max(onDisk, depth - this.#context.options.memQueueSize));
-  }
-
-  #unread(): number {
-    let unread = 0;
-    for (const cursor of this.#cursors) unread += cursor.available();
-    return unread;
   }
 
   // --- consumers -----------------------------------------------------------------------------------------------------
@@ -227,7 +215,7 @@ export class Channel implements TurnChannel {
     }
     if (end.index - next > room) {
       this.overflowCount += end.index - next - room;
-      this.#topicCursor().addSkip({ fromIndex: next + room, from: null, to: end });
+      this.#queue.topicCursor.addSkip({ fromIndex: next + room, from: null, to: end });
     }
     this.#change();
     this.touch();
@@ -240,7 +228,7 @@ export class Channel implements TurnChannel {
   #deferPublish({ chunk, position, bytes, index, dueMs }: DeferredPublish, isUnread: boolean): void {
     const from = { chunk, position, index };
     const to = { chunk, position: position + bytes, index: index + 1 };
-    if (isUnread) this.#topicCursor().addSkip({ fromIndex: index, from, to });
+    if (isUnread) this.#queue.topicCursor.addSkip({ fromIndex: index, from, to });
     chunk.hold();
     // From its place ahead of the reader it could be read again once it is finished.
     this.addDeferred({ chunk, position, attempts: 0, dueMs, turn: 0, isWaiting: true, remembered: OUTDATED });
@@ -248,11 +236,7 @@ export class Channel implements TurnChannel {
 
   /** Leaves out messages that the topic has thrown away before releasing them. */
   skip(from: LogPosition, to: LogPosition): void {
-    this.#topicCursor().addSkip({ fromIndex: from.index, from, to });
-  }
-
-  #topicCursor(): LogCursor {
-    return this.#cursors.at(-1)!;
+    this.#queue.topicCursor.addSkip({ fromIndex: from.index, from, to });
   }
 
   /** Takes over a message that waits for its due time; the caller has held its chunk. */
@@ -312,18 +296,20 @@ export class Channel implements TurnChannel {
   }
 
   /**
-   * Hot path (bench: delivery). One message to each ready consumer in turn until there are no more of either; who takes no
-   * more is removed from the list. The next round begins behind the consumer that was served last.
+   * Hot path (bench: delivery). A share of what waits to each ready consumer in turn until there are no more of either; who takes
+   * no more is removed from the list. The next round begins behind the consumer that was served last.
    */
   #deliverTo(ready: Subscriber[]): void {
     const nowMs = this.#context.turn.nowMs();
     let last: Subscriber | null = null;
     let at = 0;
+    let share = this.#shareOf(ready);
     let left = DELIVERIES_PER_TURN_MAX;
-    for (; left > 0 && ready.length > 0; left -= 1) {
-      if (at >= ready.length) at = 0;
+    while (left > 0 && ready.length > 0) {
       const subscriber = ready[at]!;
-      if (!this.#deliverNext(subscriber, nowMs)) break;
+      const count = this.#deliverSome(subscriber, Math.min(share, left), nowMs);
+      if (count === 0) break;
+      left -= count;
       last = subscriber;
       if (subscriber.isReady()) {
         at += 1;
@@ -331,53 +317,91 @@ export class Channel implements TurnChannel {
         subscriber.requestFlush();
         ready.splice(at, 1);
       }
+      if (at < ready.length) continue;
+      at = 0;
+      share = this.#shareOf(ready);
     }
     if (last !== null) this.#turnOf = this.#subscribers.indexOf(last) + 1;
-    if (left === 0) this.touch();
+    if (left <= 0) this.touch();
   }
 
-  /** Hot path (bench: delivery). False when the queue is empty. */
-  #deliverNext(subscriber: Subscriber, nowMs: number): boolean {
-    const returned = this.#returned.peek();
-    if (returned !== undefined && (returned.turn <= this.#taken || this.#unread() === 0)) {
-      this.#deliverReturned(subscriber, nowMs);
-      return true;
-    }
-    for (const cursor of this.#cursors) {
-      if (cursor.available() > 0) {
-        this.#deliverFromLog(cursor, subscriber, nowMs);
-        return true;
+  #shareOf(ready: readonly Subscriber[]): number {
+    return Math.max(1, Math.floor(this.depth() / ready.length));
+  }
+
+  /** Returns how many the consumer got, up to `max`; fewer when it takes no more, or when the queue is empty. */
+  #deliverSome(subscriber: Subscriber, max: number, nowMs: number): number {
+    let count = 0;
+    while (count < max && subscriber.isReady()) {
+      const returned = this.#queue.dueReturned();
+      const cursor = returned === undefined ? this.#queue.nextCursor() : null;
+      if (returned !== undefined) {
+        this.#deliverReturned(returned, subscriber, nowMs);
+        count += 1;
+      } else if (cursor !== null) {
+        count += this.#deliverRun(cursor, max - count, subscriber, nowMs);
+      } else {
+        break;
       }
     }
-    return false;
+    return count;
   }
 
-  /** Hot path (bench: delivery). */
-  #deliverFromLog(cursor: LogCursor, subscriber: Subscriber, nowMs: number): void {
-    const { reader } = cursor;
-    if (reader.index === cursor.nextSkipIndex) cursor.passSkips();
-    reader.skipEnds();
-    const chunk = reader.chunk!;
-    const bytes = chunk.bytes ?? chunk.load();
-    const { position } = reader;
-    chunk.held += 1;
-    reader.position = position + recordBytes(bytes, position);
-    reader.index += 1;
-    this.#taken += 1;
-    if (!chunk.isFromDisk) this.#countDelivery(subscriber);
+  /**
+   * Hot path (bench: delivery). Up to `max` messages that lie side by side, at least one. They are registered in flight first: an
+   * answer can never come too early (engine.md 8).
+   */
+  #deliverRun(cursor: LogCursor, max: number, subscriber: Subscriber, nowMs: number): number {
+    if (subscriber.sampleRate > 0) return this.#deliverOne(cursor, subscriber, nowMs);
+    const { chunk, position } = cursor.reader;
+    const bytes = chunk!.bytes ?? chunk!.load();
+    const runMax = Math.min(max, this.#queue.runLength(cursor), subscriber.readyRoom());
+    const endMax = position + subscriber.outputRoomBytes();
+    let end = position;
+    let count = 0;
+    while (count < runMax) {
+      const next = end + recordBytes(bytes, end);
+      if (next > endMax && count > 0) break;
+      const slot = this.#inFlight.add(bytes, end, chunk!, end, recordAttempts(bytes, end) + 1, subscriber, nowMs);
+      if (slot === NO_SLOT) break;
+      if (this.latencyRecorder !== null) this.#inFlight.publishedMs[slot] = recordTimestampMs(bytes, end);
+      end = next;
+      count += 1;
+    }
+    if (count === 0) return this.#deliverOne(cursor, subscriber, nowMs);
+    this.#take(cursor, count, end, subscriber);
+    subscriber.inFlightCount += count;
+    subscriber.messageCount += count;
+    subscriber.deliverRun(bytes, position, end, count);
+    return count;
+  }
+
+  /** The same for one message, which may be left out, or in flight already. */
+  #deliverOne(cursor: LogCursor, subscriber: Subscriber, nowMs: number): number {
+    const { chunk, position } = cursor.reader;
+    const bytes = chunk!.bytes ?? chunk!.load();
+    this.#take(cursor, 1, position + recordBytes(bytes, position), subscriber);
+    if (isSampledOut(subscriber.sampleRate)) this.#sampleOut(chunk!);
+    else this.#hand(bytes, position, chunk!, position, recordAttempts(bytes, position), subscriber, nowMs, UNKNOWN);
+    return 1;
+  }
+
+  /** The channel holds the messages from now on, instead of its cursor. */
+  #take(cursor: LogCursor, count: number, position: number, subscriber: Subscriber): void {
+    const chunk = cursor.reader.chunk!;
+    chunk.held += count;
+    this.#queue.take(cursor, count, position);
+    if (!chunk.isFromDisk) this.#countDeliveries(count, subscriber);
     if (!this.hasChanged) this.#change();
-    if (isSampledOut(subscriber.sampleRate)) this.#sampleOut(chunk);
-    else this.#hand(bytes, position, chunk, position, recordAttempts(bytes, position), subscriber, nowMs, UNKNOWN);
   }
 
-  #deliverReturned(subscriber: Subscriber, nowMs: number): void {
-    const record = this.#returned.peek()!;
+  #deliverReturned(record: HeldRecord, subscriber: Subscriber, nowMs: number): void {
     const { chunk, position } = record;
     const { bytes, start } = this.#context.readRecord(chunk, position);
-    this.#returned.shift();
+    this.#queue.dropFirstReturned();
     record.isWaiting = false;
     const remembered = record.remembered === UNKNOWN ? UNKNOWN : OUTDATED;
-    if (bytes === chunk.bytes) this.#countDelivery(subscriber);
+    if (bytes === chunk.bytes) this.#countDeliveries(1, subscriber);
     if (isSampledOut(subscriber.sampleRate)) {
       if (remembered !== UNKNOWN) this.journal.left(chunk, position);
       this.#sampleOut(chunk);
@@ -392,31 +416,26 @@ export class Channel implements TurnChannel {
   }
 
   /** Deliveries from memory only; one that sampling leaves out counts as well (http-api 6.5). */
-  #countDelivery(subscriber: Subscriber): void {
-    if (this.#topology === null) this.globalMessageCount += 1;
-    else this.#countByLocality(this.#standings.get(subscriber)!);
+  #countDeliveries(count: number, subscriber: Subscriber): void {
+    const locality = this.#topology === null ? null : this.#standings.get(subscriber)!.locality;
+    if (locality === 'zone') this.zoneLocalMessageCount += count;
+    else if (locality === 'region') this.regionLocalMessageCount += count;
+    else this.globalMessageCount += count;
   }
 
-  #countByLocality({ locality }: Standing): void {
-    if (locality === 'zone') this.zoneLocalMessageCount += 1;
-    else if (locality === 'region') this.regionLocalMessageCount += 1;
-    else this.globalMessageCount += 1;
-  }
-
-  /** Registers in flight, then delivers: an answer can never come too early (engine.md 8). */
   #hand(
     bytes: Uint8Array, start: number, chunk: Chunk, position: number, attemptsBefore: number, subscriber: Subscriber,
     nowMs: number, remembered: number,
   ): void {
-    if (this.#inFlight.find(bytes, start + ID_OFFSET) !== NO_SLOT) {
+    const attempts = (attemptsBefore + 1) & 0xffff;
+    const slot = this.#inFlight.add(bytes, start, chunk, position, attempts, subscriber, nowMs);
+    if (slot === NO_SLOT) {
       // A second copy, which a crash can leave: it waits until the first is answered, or could not be told from it.
       // DEVIATION(one-copy-in-flight): stock nsqd sends it without keeping track of it.
       const dueMs = nowMs + RETRY_MS;
       this.addDeferred({ chunk, position, attempts: attemptsBefore, dueMs, turn: 0, isWaiting: true, remembered });
       return;
     }
-    const attempts = (attemptsBefore + 1) & 0xffff;
-    const slot = this.#inFlight.add(bytes, start, chunk, position, attempts, subscriber, nowMs);
     if (remembered !== UNKNOWN) this.#inFlight.remembered[slot] = remembered;
     if (this.latencyRecorder !== null) this.#inFlight.publishedMs[slot] = recordTimestampMs(bytes, start);
     subscriber.inFlightCount += 1;
@@ -514,8 +533,7 @@ export class Channel implements TurnChannel {
 
   #return(record: HeldRecord): void {
     this.journal.waits(record);
-    record.turn = this.#taken + Math.min(this.#unread(), RETURN_BEHIND_MAX);
-    this.#returned.push(record);
+    this.#queue.putBack(record);
   }
 
   // --- time --------------------------------------------------------------------------------------------------------------
@@ -565,13 +583,12 @@ export class Channel implements TurnChannel {
       table.remove(slot);
       chunk.letGo();
     }
-    for (const record of this.#returned.values()) this.#letGo(record);
-    this.#returned.clear();
+    for (const record of this.#queue.returned()) this.#letGo(record);
     for (const record of this.#deferred.values()) this.#letGo(record);
     this.#deferred.clear();
     this.#deadLetters?.clear();
     this.#alarm.cancel();
-    for (const cursor of this.#cursors) cursor.skipTo(cursor.limit);
+    this.#queue.empty();
     this.#change();
     this.touch();
   }
@@ -580,7 +597,7 @@ export class Channel implements TurnChannel {
   dropUnread(isDropped: DropTest, countMax: number): number {
     let dropped = 0;
     try {
-      for (const cursor of this.#cursors) {
+      for (const cursor of this.#queue.cursors) {
         dropped += cursor.dropWhile(isDropped, countMax - dropped);
         if (cursor.available() > 0) break;
       }
@@ -593,12 +610,13 @@ export class Channel implements TurnChannel {
   /** The same for messages that came back, in the order in which they did. */
   dropReturned(isDropped: DropTest, countMax: number): number {
     let dropped = 0;
-    for (; dropped < countMax && this.#returned.length > 0; dropped += 1) {
-      const { chunk, position } = this.#returned.peek()!;
-      const { bytes, start } = this.#context.readRecord(chunk, position);
+    for (; dropped < countMax; dropped += 1) {
+      const record = this.#queue.firstReturned();
+      if (record === undefined) break;
+      const { bytes, start } = this.#context.readRecord(record.chunk, record.position);
       if (!isDropped(bytes, start)) break;
-      this.#returned.shift();
-      chunk.letGo();
+      this.#queue.dropFirstReturned();
+      this.#letGo(record);
     }
     if (dropped > 0) this.#change();
     return dropped;
@@ -621,12 +639,12 @@ export class Channel implements TurnChannel {
 
   /** Lets go of the readers, after everything was emptied. */
   detach(): void {
-    for (const { log, reader } of this.#cursors) log.removeReader(reader);
+    for (const { log, reader } of this.#queue.cursors) log.removeReader(reader);
   }
 
   /** After the export of a clean stop: the topic's log keeps nothing for this channel any more. */
   abandon(): void {
-    const { log, reader } = this.#topicCursor();
+    const { log, reader } = this.#queue.topicCursor;
     const held = [...this.inFlightRecords(), ...this.returnedRecords(), ...this.#deferred.values()];
     for (const { chunk } of held) if (chunk.owner === log) chunk.letGo();
     log.removeReader(reader);
@@ -640,17 +658,17 @@ export class Channel implements TurnChannel {
   // --- for checkpoints and the clean stop ------------------------------------------------------------------------------------
 
   get cursors(): readonly LogCursor[] {
-    return this.#cursors;
+    return this.#queue.cursors;
   }
 
   /** Reads an own queue from now on, before what the topic releases. */
   addOwnQueue(cursor: LogCursor): void {
-    this.#cursors.unshift(cursor);
+    this.#queue.cursors.unshift(cursor);
   }
 
   /** Steps over messages that wait elsewhere, or are for others, as far as nothing unread comes before them. */
   passSkips(): void {
-    for (const cursor of this.#cursors) cursor.passSkips();
+    for (const cursor of this.#queue.cursors) cursor.passSkips();
   }
 
   /** Unfinished messages in these chunks that are not waiting to be read. */
@@ -667,13 +685,13 @@ export class Channel implements TurnChannel {
 
   /** Forgets its own queue once everything in it is finished. True when it did. */
   dropFinishedQueue(): boolean {
-    const own = this.#cursors.length > 1 ? this.#cursors[0]! : null;
+    const own = this.#queue.ownCursor;
     if (own === null || own.available() > 0 || own.log.liveChunks().some(({ held }) => held > 0)) return false;
     own.skipTo(own.limit);
     own.log.trim();
     if (!own.log.isEmpty()) return false;
     own.log.removeReader(own.reader);
-    this.#cursors.shift();
+    this.#queue.cursors.shift();
     return true;
   }
 
@@ -705,7 +723,7 @@ export class Channel implements TurnChannel {
 
   /** Those that leave are the channel's until they have left. */
   *returnedRecords(): Generator<HeldRecord> {
-    yield* this.#returned.values();
+    yield* this.#queue.returned();
     if (this.#deadLetters !== null) yield* this.#deadLetters.records();
   }
 
@@ -732,7 +750,7 @@ export class Channel implements TurnChannel {
 
   checkInvariants(): void {
     this.#inFlight.checkInvariants();
-    if (this.#unread() < 0) throw new Error(`channel ${this.name}: ${this.#unread()} unread`);
+    if (this.#queue.unread() < 0) throw new Error(`channel ${this.name}: ${this.#queue.unread()} unread`);
   }
 }
 

@@ -66,6 +66,10 @@ export class InFlightTable {
     const b = readInt32(bytes, at + 4);
     const c = readInt32(bytes, at + 8);
     const d = readInt32(bytes, at + 12);
+    return this.#findWords(a, b, c, d);
+  }
+
+  #findWords(a: number, b: number, c: number, d: number): number {
     const ids = this.#ids;
     let slot = this.#buckets[hash(b, c, d) & (this.#capacity - 1)]!;
     while (slot !== NO_SLOT) {
@@ -78,22 +82,24 @@ export class InFlightTable {
 
   /**
    * Hot path (bench: delivery). Takes in the record that starts at `position` of `bytes`, the chunk's content or a copy of
-   * the record at `recordAt`. The id must not be in the table. Returns the slot.
+   * the record at `recordAt`. Returns the slot, or NO_SLOT when the id is in the table already.
    */
   add(
     bytes: Uint8Array, recordAt: number, chunk: Chunk, position: number, attempts: number, owner: Subscriber,
     nowMs: number,
   ): number {
     if (this.#freeSlot === NO_SLOT) this.#grow();
-    const slot = this.#freeSlot;
-    this.#freeSlot = this.#nextInBucket[slot]!;
     const at = recordAt + ID_OFFSET;
-    const i = slot << 2;
-    const ids = this.#ids;
+    const a = readInt32(bytes, at);
     const b = readInt32(bytes, at + 4);
     const c = readInt32(bytes, at + 8);
     const d = readInt32(bytes, at + 12);
-    ids[i] = readInt32(bytes, at);
+    if (this.#findWords(a, b, c, d) !== NO_SLOT) return NO_SLOT;
+    const slot = this.#freeSlot;
+    this.#freeSlot = this.#nextInBucket[slot]!;
+    const i = slot << 2;
+    const ids = this.#ids;
+    ids[i] = a;
     ids[i + 1] = b;
     ids[i + 2] = c;
     ids[i + 3] = d;

@@ -16,11 +16,17 @@ export interface Subscriber {
 
   /** True while RDY is not used up and the connection takes more bytes. */
   isReady(): boolean;
+  /** What is left of RDY. */
+  readyRoom(): number;
+  /** Bytes of records that the connection takes in this turn, should they be several. */
+  outputRoomBytes(): number;
   /**
    * Appends one message frame to the connection's output. `bytes` holds the record (length word first, storage/record.ts)
    * at `start`; `attempts` replaces the stored count. The bytes are copied before it returns.
    */
   deliver(bytes: Uint8Array, start: number, attempts: number): void;
+  /** The same for the `count` records that lie side by side from `start` to `end`, each with one attempt more than it stores. */
+  deliverRun(bytes: Uint8Array, start: number, end: number, count: number): void;
   /** Asks for the output gathered so far to be sent at the end of this turn. */
   requestFlush(): void;
   /** Closes the connection at once, without a frame: its channel or topic was deleted. */

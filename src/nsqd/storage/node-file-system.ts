@@ -152,8 +152,25 @@ export class NodeFileSystem implements FileSystem {
     }
   }
 
+  /**
+   * The name goes at once. Giving back the blocks of a large file takes a while, 100 ms for 100 MB: while it is open they stay, and
+   * closing it is left to another thread.
+   */
   remove(path: string): void {
-    this.#unlessMissing('remove', path, () => fs.unlinkSync(path));
+    const fd = this.#openQuietly(path);
+    try {
+      this.#unlessMissing('remove', path, () => fs.unlinkSync(path));
+    } finally {
+      if (fd !== null) fs.close(fd, () => {});
+    }
+  }
+
+  #openQuietly(path: string): number | null {
+    try {
+      return fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
+    } catch {
+      return null; // Then it is removed in one step.
+    }
   }
 
   list(directory: string): string[] {

@@ -41,8 +41,8 @@ export class CommandReader {
   readonly #input: InputBuffer;
   #hasMagic = false;
   #body: BodyReader | null = null;
-  /** The last line whose body reader can serve again. */
-  #repeatedLine: string | null = null;
+  /** The last line whose body reader can serve again, its end included. */
+  #repeatedLine: Buffer | null = null;
   #repeatedBody: BodyReader | null = null;
   #isOpen = true;
   #isSuspended = false;
@@ -146,7 +146,12 @@ export class CommandReader {
     return at + MAGIC.length;
   }
 
+  /** Publishers repeat one line: what it led to the last time serves again, where it may. */
   #readLine(bytes: Buffer, at: number, end: number): number {
+    if (this.#repeatedLine !== null && beginsWith(bytes, at, end, this.#repeatedLine)) {
+      this.#body = this.#repeatedBody;
+      return at + this.#repeatedLine.length;
+    }
     const newline = bytes.indexOf(NEWLINE, at);
     const isComplete = newline >= 0 && newline < end;
     if ((isComplete ? newline + 1 : end) - at > LINE_BYTES_MAX || (!isComplete && end - at === LINE_BYTES_MAX)) {
@@ -156,23 +161,18 @@ export class CommandReader {
     if (!isComplete) return NEED_MORE;
     const lineEnd = newline > at && bytes[newline - 1] === CARRIAGE_RETURN ? newline - 1 : newline;
     this.#runLine(bytes.toString('latin1', at, lineEnd));
+    if (this.#body?.isReusable === true) {
+      this.#repeatedLine = Buffer.from(bytes.subarray(at, newline + 1));
+      this.#repeatedBody = this.#body;
+    }
     return newline + 1;
   }
 
-  /** Publishers repeat one line: what it led to the last time serves again, where it may. */
   #runLine(line: string): void {
-    if (line === this.#repeatedLine) {
-      this.#body = this.#repeatedBody;
-      return;
-    }
     try {
       this.#body = this.#owner.executeLine(line);
     } catch (error) {
       this.#owner.refuse(error);
-    }
-    if (this.#body?.isReusable === true) {
-      this.#repeatedLine = line;
-      this.#repeatedBody = this.#body;
     }
   }
 
@@ -187,4 +187,12 @@ export class CommandReader {
       return NEED_MORE;
     }
   }
+}
+
+/** Hot path (bench: pub). */
+function beginsWith(bytes: Buffer, at: number, end: number, line: Buffer): boolean {
+  const count = line.length;
+  if (end - at < count) return false;
+  for (let index = 0; index < count; index += 1) if (bytes[at + index] !== line[index]) return false;
+  return true;
 }

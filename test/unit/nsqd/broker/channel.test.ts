@@ -5,12 +5,54 @@ import { Scene } from './daemon-scene.js';
 const [A, B, C] = ['a', 'b', 'c'] as const;
 
 describe('delivering', () => {
-  it('hands out messages in order, each to one consumer, in turns', () => {
+  it('hands out messages in order, each to one consumer', () => {
     const scene = new Scene();
     const [first, second] = [scene.connect({ ready: 2 }), scene.connect({ ready: 2 })];
     scene.publish([...'abcdef']);
-    expect([first.taken(), second.taken()]).toEqual([['a', 'c'], ['b', 'd']]);
+    expect([first.taken(), second.taken()]).toEqual([['a', 'b'], ['c', 'd']]);
     expect(scene.numbers()).toEqual({ depth: 2, inFlight: 4, deferred: 0 });
+  });
+
+  it('gives every consumer that takes more the same share', () => {
+    const scene = new Scene();
+    const clients = [scene.connect(), scene.connect(), scene.connect({ ready: 1 })];
+    scene.publish([...'abcdefgh']);
+    const shares = clients.map((client) => client.taken());
+    expect(shares.map(({ length }) => length)).toEqual([4, 3, 1]);
+    expect(shares.flat().sort()).toEqual([...'abcdefgh']);
+  });
+
+  it('gives lone messages to one consumer after the other', () => {
+    const scene = new Scene();
+    const clients = [scene.connect(), scene.connect()];
+    for (const body of 'abcd') scene.publish([body]);
+    expect(clients.map((client) => client.taken())).toEqual([['a', 'c'], ['b', 'd']]);
+  });
+
+  it('gives a connection no more bytes than it takes in a turn, but one message in any case', () => {
+    const scene = new Scene();
+    const client = scene.connect();
+    client.consumer.outputBytesPerTurn = 100;
+    const bodies = [20, 20, 20, 200, 1].map((length, index) => String(index).repeat(length));
+    const runs: number[] = [];
+    const { deliverRun } = client.consumer;
+    client.consumer.deliverRun = (bytes, start, end, count) => {
+      runs.push(end - start);
+      deliverRun.call(client.consumer, bytes, start, end, count);
+    };
+    scene.publish(bodies);
+    expect([runs, client.taken()]).toEqual([[100, 50, 230, 31], bodies]);
+  });
+
+  it('lets a message that came back have its turn in the middle of what lies side by side', () => {
+    const scene = new Scene();
+    const client = scene.connect({ ready: 1 });
+    scene.publish([...'abc']);
+    client.requeue(client.deliveries.splice(0)[0]!, 0);
+    scene.publish([...'de']);
+    client.ready(10);
+    scene.endTurn();
+    expect(client.deliveries.map(({ body, attempts }) => `${body}${attempts}`)).toEqual(['b1', 'c1', 'a2', 'd1', 'e1']);
   });
 
   it('keeps to the ready count, which counts what is in flight', () => {
