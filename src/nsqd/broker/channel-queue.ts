@@ -24,6 +24,10 @@ export class ChannelQueue {
     this.cursors = cursors;
   }
 
+  get takenCount(): number {
+    return this.#taken;
+  }
+
   get topicCursor(): LogCursor {
     return this.cursors[this.cursors.length - 1]!;
   }

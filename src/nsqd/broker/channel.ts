@@ -735,7 +735,7 @@ export class Channel implements TurnChannel {
 
   /** Messages taken from the logs so far: a returned message comes once this is its `turn`. */
   get takenCount(): number {
-    return this.#taken;
+    return this.#queue.takenCount;
   }
 
   /** At most `countMax` messages in flight, those delivered first. */
