@@ -3,8 +3,10 @@
 import { readFileSync } from 'node:fs';
 import { resolveCommandLine, startUpFailure } from './command-line.js';
 import type { Exit } from './command-line.js';
-import { newLogger, Nsqd, StartError } from './nsqd.js';
+import { Departure } from './departure.js';
+import { newLogger, Nsqd } from './nsqd.js';
 import type { Options } from './options.js';
+import { StartError } from './start-error.js';
 
 /** Go's runtime ignores these; Node would die of them, or open its inspector. */
 const IGNORED_SIGNALS = ['SIGUSR1', 'SIGUSR2', 'SIGALRM', 'SIGPIPE', 'SIGXCPU', 'SIGXFSZ'] as const;
@@ -35,24 +37,17 @@ async function run(): Promise<void> {
 }
 
 /**
- * The first signal stops cleanly, or drains first; one that comes while it drains stops.
+ * The first signal lets the daemon leave.
  * DEVIATION(second-signal): one that comes while it stops, which stock nsqd ignores, ends at once.
  */
 function leaveOnSignal(nsqd: Nsqd, { sigtermMode }: Pick<Options, 'sigtermMode'>): void {
-  let isStopping = false;
-  let drainsBySignal = false;
-  const stop = (): void => {
-    if (isStopping) return;
-    isStopping = true;
-    nsqd.stop().then((isComplete) => process.exit(isComplete ? 0 : 1), () => process.exit(1));
-  };
-  nsqd.onDrained = stop;
+  const departure = new Departure(nsqd, sigtermMode);
+  departure.ended.then((isComplete) => process.exit(isComplete ? 0 : 1), () => process.exit(1));
   for (const signal of STOP_SIGNALS) {
     process.on(signal, () => {
-      if (isStopping) process.exit(EXIT_INTERRUPTED);
-      if (sigtermMode === 'stop' || signal !== 'SIGTERM' || (drainsBySignal && nsqd.isDraining)) return stop();
-      drainsBySignal = true;
-      nsqd.drain();
+      if (departure.isStopping) process.exit(EXIT_INTERRUPTED);
+      if (signal === 'SIGTERM') departure.terminate();
+      else departure.stop();
     });
   }
 }

@@ -1,5 +1,5 @@
 // The daemon as an object: builds everything in the order in which it depends on each other, and takes it down in the
-// reverse. The command line runs one; programs and tests may embed several.
+// reverse. The command line (main.ts) runs one; programs may embed several (embedded.ts).
 
 import { joinHostPort } from '../lib/http/address.js';
 import { Logger } from '../lib/log/logger.js';
@@ -9,12 +9,15 @@ import { TlsRequired } from '../lib/options/tls-types.js';
 import { SYSTEM_CLOCK } from '../lib/time/clock.js';
 import { authServersOf } from './auth/auth-servers.js';
 import { Broker } from './broker/broker.js';
+import { NO_OBSERVER, observed } from './broker/observer.js';
+import type { Observer } from './broker/observer.js';
 import { HttpApi } from './http/api.js';
 import { HttpServer } from './http/server.js';
 import { TokenFile } from './http/token-file.js';
 import { Lookup } from './lookup/lookup.js';
 import type { Options } from './options.js';
 import { serverTlsOf } from './server-tls.js';
+import { StartError } from './start-error.js';
 import { latencyMeterOf } from './stats/latency.js';
 import type { LatencyMeter } from './stats/latency.js';
 import { EventLoopMonitor } from './stats/event-loop.js';
@@ -30,14 +33,6 @@ import { MeasuredFileSystem } from './storage/measured-file-system.js';
 import { NodeFileSystem } from './storage/node-file-system.js';
 import { TcpServer } from './tcp/server.js';
 import { NSQD_VERSION, VERSION_LINE } from './version.js';
-
-/** Start-up failed; the message is nsqd's, without its `failed to instantiate nsqd - `. */
-export class StartError extends Error {
-  constructor(message: string, cause?: unknown) {
-    super(message, { cause });
-    this.name = 'StartError';
-  }
-}
 
 export class Nsqd {
   /** As effective: some values are known only once the daemon listens. */
@@ -63,7 +58,7 @@ export class Nsqd {
   /** Called once when draining has ended, whoever began it. Unless it is replaced, the daemon stops. */
   onDrained: () => void = () => void this.stop();
 
-  private constructor(options: Options, logger: Logger, tls: TlsIdentity | null) {
+  private constructor(options: Options, logger: Logger, tls: TlsIdentity | null, observer: Observer) {
     this.#options = options;
     this.#logger = logger;
     this.#tokens = loadTokens(options, logger);
@@ -75,7 +70,8 @@ export class Nsqd {
       options, logger, clock: SYSTEM_CLOCK, directory, version: NSQD_VERSION, newLatencyRecorder,
     });
     this.#lookup = new Lookup({ logger, clock: SYSTEM_CLOCK, broker: this.#broker });
-    this.#broker.announcer = this.#lookup;
+    this.#broker.announcer = observed(this.#lookup, observer);
+    this.#broker.onHealthChange = (reason) => observer.healthChanged(reason);
     this.#broker.drain.onChange = (isOn) => (isOn ? this.#lookup.leave() : this.#lookup.comeBack());
     this.#broker.drain.onEnded = () => this.onDrained();
     const authServers = authServersOf(options, SYSTEM_CLOCK);
@@ -89,8 +85,10 @@ export class Nsqd {
   }
 
   /** Rejects with StartError when it cannot run. */
-  static async start(options: Options, logger: Logger = newLogger(options)): Promise<Nsqd> {
-    const nsqd = new Nsqd(options, logger, loadTls(options, logger));
+  static async start(
+    options: Options, logger: Logger = newLogger(options), observer: Observer = NO_OBSERVER,
+  ): Promise<Nsqd> {
+    const nsqd = new Nsqd(options, logger, loadTls(options, logger), observer);
     try {
       await nsqd.#start();
       return nsqd;
@@ -98,6 +96,11 @@ export class Nsqd {
       await nsqd.#abandon();
       throw error;
     }
+  }
+
+  /** Where it listens, as the log has it; null without such a listener. */
+  get addresses(): { readonly tcp: string; readonly http: string | null; readonly https: string | null } {
+    return { tcp: this.#tcp.address, http: this.#http?.address ?? null, https: this.#https?.address ?? null };
   }
 
   /** Bound TCP port; -1 on a unix socket. */

@@ -31,21 +31,21 @@ interface Remarks {
   readonly noEffect?: boolean;
 }
 
-export interface OptionRow<T> extends Remarks {
-  readonly flag: string;
+export interface OptionRow<T, Flag extends string = string> extends Remarks {
+  readonly flag: Flag;
   readonly key: string;
   readonly type: ValueType<T>;
   readonly default: T;
   readonly help: string;
 }
 
-function option<T>(
-  flag: string,
+function option<T, const Flag extends string>(
+  flag: Flag,
   type: ValueType<T>,
   defaultValue: NoInfer<T>,
   help: string,
   remarks: Remarks = {},
-): OptionRow<T> {
+): OptionRow<T, Flag> {
   return { flag, key: flag.replaceAll('-', '_'), type, default: defaultValue, help, ...remarks };
 }
 

@@ -31,7 +31,6 @@ export function topicRulesOf(config: TomlTable): Parsed<readonly TopicRule[]> {
 
 function topicRuleOf(pattern: string, table: TomlValue): Parsed<TopicRule> {
   if (table.kind !== 'table') return refused('must be a table');
-  if (!PATTERN.test(pattern)) return refused('is no topic name, nor a pattern of names with *');
   const values: Record<string, unknown> = {};
   for (const [key, text] of table.entries) {
     const field = TOPIC_FIELDS.find((each) => OPTION_ROWS.get(each)?.key === key);
@@ -40,8 +39,14 @@ function topicRuleOf(pattern: string, table: TomlValue): Parsed<TopicRule> {
     if (!value.ok) return refused(`failed to coerce value ${describeTomlValue(text)} for ${key} - ${value.reason}`);
     values[field] = value.value;
   }
-  const problem = findTopicOptionProblem(values as Partial<TopicOptions>);
-  return problem === undefined ? parsed({ pattern, values: values as Partial<TopicOptions> }) : refused(problem);
+  return topicRuleFrom(pattern, values as Partial<TopicOptions>);
+}
+
+/** The rule, or what is wrong with its pattern or one of its values. */
+export function topicRuleFrom(pattern: string, values: Partial<TopicOptions>): Parsed<TopicRule> {
+  if (!PATTERN.test(pattern)) return refused('is no topic name, nor a pattern of names with *');
+  const problem = findTopicOptionProblem(values);
+  return problem === undefined ? parsed({ pattern, values }) : refused(problem);
 }
 
 function knownKeys(): string {

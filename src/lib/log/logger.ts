@@ -12,6 +12,9 @@ export type LogLevel = (typeof LogLevel)[keyof typeof LogLevel];
 /** The words inside log lines. They differ from the option values: `warn` is written as WARNING. */
 const LEVEL_WORDS: Readonly<Record<LogLevel, string>> = { 1: 'DEBUG', 2: 'INFO', 3: 'WARNING', 4: 'ERROR', 5: 'FATAL' };
 
+/** A level as options name it. */
+export type LogLevelName = keyof typeof LogLevel;
+
 const LEVELS_BY_NAME: ReadonlyMap<string, LogLevel> = new Map(Object.entries(LogLevel));
 
 const STDERR_FD = 2;
@@ -42,8 +45,8 @@ export interface LoggerSettings {
   /** Start of every line, exactly as it shall appear (`--log-prefix`). */
   readonly prefix: string;
   readonly level: LogLevel;
-  /** Takes one line with its newline. Default: stderr. */
-  readonly write?: (line: string) => void;
+  /** Takes one line with its newline, and what it is made of. Default: stderr. */
+  readonly write?: (line: string, level: LogLevel, message: string) => void;
   /** Unix time in milliseconds with fractions. Default: the system's clock. */
   readonly nowMs?: () => number;
 }
@@ -51,7 +54,7 @@ export interface LoggerSettings {
 /** Owns the level. Callers that build costly messages ask isEnabled() first. */
 export class Logger {
   readonly #prefix: string;
-  readonly #write: (line: string) => void;
+  readonly #write: (line: string, level: LogLevel, message: string) => void;
   readonly #nowMs: () => number;
   #level: LogLevel;
 
@@ -97,6 +100,7 @@ export class Logger {
   }
 
   #log(level: LogLevel, message: string): void {
-    if (level >= this.#level) this.#write(formatLogLine(this.#prefix, level, message, this.#nowMs()));
+    if (level < this.#level) return;
+    this.#write(formatLogLine(this.#prefix, level, message, this.#nowMs()), level, message);
   }
 }

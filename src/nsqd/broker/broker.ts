@@ -51,6 +51,8 @@ export class Broker {
   readonly measures = new BrokerMeasures();
   /** Who is told of topics and channels that come and go. */
   announcer: Announcer = NO_ANNOUNCER;
+  /** Hears why the broker is unhealthy (`healthError`) from now on, or null once it is healthy again. */
+  onHealthChange: (reason: string | null) => void = () => undefined;
   readonly #parts: BrokerParts;
   readonly #context: BrokerContext;
   readonly #pool: ChunkPool;
@@ -59,6 +61,7 @@ export class Broker {
   #metadataIsStale = false;
   readonly #freeSpace: FreeSpace;
   readonly #health: DiskHealth;
+  #wasHealthy = true;
   #isExiting = false;
   #isStopping = false;
 
@@ -80,6 +83,7 @@ export class Broker {
       clock, alarmClock: this.alarmClock,
       probe: () => directory.probe(options.durability === 'fsync'),
       onRecovered: () => logger.info(`NSQ: ${directory.path} takes writes again`),
+      onChange: () => this.#healthChanged(),
     });
     this.#context = {
       options, logger, clock, directory,
@@ -130,6 +134,15 @@ export class Broker {
     const { logger } = this.#parts;
     if (shortage === null) logger.info('DISK: there is room again, messages are taken');
     else logger.error(`DISK: messages are refused - ${shortage.message}`);
+    this.#healthChanged();
+  }
+
+  /** One of two reasons came or went; it is told when it was, or is, the only one. */
+  #healthChanged(): void {
+    const reason = this.healthError();
+    if (this.#wasHealthy === (reason === null)) return;
+    this.#wasHealthy = reason === null;
+    this.onHealthChange(reason);
   }
 
   // --- topics --------------------------------------------------------------------------------------------------------

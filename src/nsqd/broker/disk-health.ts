@@ -15,6 +15,8 @@ export interface DiskHealthParts {
   readonly probe: () => void;
   /** A probe has succeeded after a failure. */
   readonly onRecovered: () => void;
+  /** It became unhealthy, or healthy again. */
+  readonly onChange: () => void;
 }
 
 export class DiskHealth {
@@ -33,7 +35,9 @@ export class DiskHealth {
   }
 
   failed(reason: string): void {
+    const wasHealthy = this.#error === null;
     this.#error = reason;
+    if (wasHealthy) this.#parts.onChange();
     this.#alarm.setFor(this.#parts.clock.monotonicMs() + PROBE_AFTER_MS);
   }
 
@@ -41,6 +45,7 @@ export class DiskHealth {
     if (this.#error === null) return;
     this.#error = null;
     this.#alarm.cancel();
+    this.#parts.onChange();
   }
 
   #probe(): void {
