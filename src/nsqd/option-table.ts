@@ -130,7 +130,7 @@ export const OPTION_TABLE = {
   topologyZone: option('topology-zone', STRING, '', 'zone of this nsqd: the part that fails together'),
 
   // Memory and disk
-  dataPath: option('data-path', STRING, '', 'existing directory for messages and metadata, empty = current directory'),
+  dataPath: option('data-path', STRING, '', 'directory for messages and metadata, empty = current directory'),
   // DEVIATION(durable-by-default): stock nsqd is what `memory` is here.
   durability: option(
     'durability', DURABILITY, 'disk',

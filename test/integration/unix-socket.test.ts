@@ -1,7 +1,9 @@
-// Listeners on unix sockets and at named ports (options.md 8).
+// Listeners on unix sockets, at named ports and on all addresses (options.md 8).
 
-import { createServer } from 'node:net';
+import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
 import { existsSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
@@ -19,12 +21,35 @@ afterEach(() => {
   rmSync(directory, { recursive: true, force: true });
 });
 
+const HAS_IPV6 = Object.values(networkInterfaces()).flat().some((address) => address?.address === '::1');
+
 const tcpSocket = (): string => join(directory, 'tcp.sock');
 const httpSocket = (): string => join(directory, 'http.sock');
 
 function startOnSockets(flags: readonly string[] = []): Promise<Daemon> {
   return Daemon.start({ tcpAddress: tcpSocket(), httpAddress: httpSocket(), flags });
 }
+
+describe.skipIf(!HAS_IPV6)('on all addresses', () => {
+  it('clients of IPv4 are named so, although they come by the same socket as those of IPv6', async () => {
+    await using daemon = await Daemon.start({ tcpAddress: '0.0.0.0:0', httpAddress: '0.0.0.0:0' });
+    expect(daemon.tcpAddress).toBe(`[::]:${daemon.tcpPort}`);
+    using v4 = await daemon.connect();
+    v4.command('SUB t four');
+    await v4.expectOk();
+    const v6 = connect(daemon.tcpPort, '::1');
+    v6.write('  V2SUB t six\n');
+    await once(v6, 'data');
+    const [four] = (await daemon.channel('t', 'four')).clients ?? [];
+    expect(four).toMatchObject({ client_id: '127.0.0.1', hostname: '127.0.0.1' });
+    expect(four?.remote_address).toMatch(/^127\.0\.0\.1:\d+$/);
+    const [six] = (await daemon.channel('t', 'six')).clients ?? [];
+    expect(six).toMatchObject({ client_id: '::1', remote_address: `[::1]:${v6.localPort}` });
+    expect(daemon.output).toMatch(/INFO: TCP: new client\(127\.0\.0\.1:\d+\)\n/);
+    expect(daemon.output).not.toContain('::ffff:');
+    v6.destroy();
+  });
+});
 
 describe('on unix sockets', () => {
   it('messages are published and consumed, and the peers have no address', async () => {

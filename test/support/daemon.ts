@@ -336,7 +336,7 @@ function hasHttps(flags: readonly string[]): boolean {
 
 /** 0 for what is no port of this machine. */
 function portOf(address: string): number {
-  return Number(/^127\.0\.0\.1:(\d+)$/.exec(address)?.[1] ?? 0);
+  return Number(/^(?:127\.0\.0\.1|0\.0\.0\.0|\[::\]):(\d+)$/.exec(address)?.[1] ?? 0);
 }
 
 /** Node writes the `@` of an abstract socket as a zero byte. */

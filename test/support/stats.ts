@@ -43,6 +43,7 @@ export interface ChannelStats {
 export interface ClientStats {
   readonly client_id: string;
   readonly hostname: string;
+  readonly remote_address: string;
   readonly state: number;
   readonly ready_count: number;
   readonly in_flight_count: number;

@@ -33,8 +33,13 @@ export function splitHostPort(address: string): { readonly host: string; readonl
 
 /** `host:port`, the host in brackets if it is an IPv6 address. An IPv4 address mapped into IPv6 prints as IPv4. */
 export function joinHostPort(host: string, port: number): string {
-  const plain = host.startsWith('::ffff:') && host.includes('.') ? host.slice('::ffff:'.length) : host;
+  const plain = plainAddress(host);
   return plain.includes(':') ? `[${plain}]:${port}` : `${plain}:${port}`;
+}
+
+/** An IPv4 address that came in as IPv6 is one of IPv4 again. */
+export function plainAddress(ip: string): string {
+  return ip.startsWith('::ffff:') && ip.includes('.') ? ip.slice('::ffff:'.length) : ip;
 }
 
 /** The peer of a connection; a unix socket's peer has no name. */

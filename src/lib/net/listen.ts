@@ -13,6 +13,7 @@ import { errorCode, errorReason } from './system-error.js';
 
 /** Connections the system completes before they are accepted. */
 const BACKLOG = 1024;
+const IPV4_WILDCARD = '0.0.0.0';
 /** The kernel takes 108 bytes with a zero; libuv would silently cut a longer path. */
 const UNIX_PATH_BYTES_MAX = 107;
 /** The kernel names an anonymous abstract socket with five hexadecimal digits. */
@@ -34,14 +35,17 @@ export function boundTo(server: Server): Bound {
   return { text: joinHostPort(address.address, address.port), port: address.port };
 }
 
-/** Resolves once the server listens. Rejects with Error, its message as in nsqd's log. */
+/**
+ * Resolves once the server listens. Rejects with Error, its message as in nsqd's log. The wildcard of IPv4 stands for
+ * that of IPv6 too, as it does in Go: who connects to `localhost` may come by either.
+ */
 export async function listen(server: Server, address: string): Promise<void> {
   const parsed = parseListenAddress(address);
   if (parsed.kind === 'unix') return listenUnix(server, parsed.path);
   const { port } = parsed;
   const host = parsed.host === '' ? '' : await resolveHost(parsed.host);
   try {
-    await bind(server, host === '' ? { port } : { host, port });
+    await bind(server, host === '' || host === IPV4_WILDCARD ? { port } : { host, port });
   } catch (error) {
     throw new Error(`listen tcp ${joinHostPort(host, port)}: bind: ${errorReason(error)}`, { cause: error });
   }

@@ -8,6 +8,7 @@
 // output is cut back to the first OK that is not true and ends with the error instead.
 
 import type { Socket } from 'node:net';
+import { peerAddress, plainAddress } from '../../lib/http/address.js';
 import type { Tally } from '../../lib/metrics/tally.js';
 import { answerFailed, identifyFailed, ProtocolError, publishFailed } from '../../lib/protocol/errors.js';
 import { encodeFrame, FRAME_ERROR, HEARTBEAT_FRAME, OK_FRAME } from '../../lib/protocol/frame.js';
@@ -115,11 +116,10 @@ export class Connection implements CommandClient, TurnOutput, CommitWaiter, Laye
   constructor(socket: Socket, id: number, context: ConnectionContext) {
     this.id = id;
     this.#context = context;
-    const { remoteAddress: ip, remotePort, remoteFamily } = socket;
-    this.remoteAddress = ip === undefined ? '@' : `${remoteFamily === 'IPv6' ? `[${ip}]` : ip}:${remotePort}`;
-    this.profile = new ClientProfile(ip ?? '', context.options);
+    this.remoteAddress = peerAddress(socket);
+    this.#remoteIp = plainAddress(socket.remoteAddress ?? '');
+    this.profile = new ClientProfile(this.#remoteIp, context.options);
     this.auth = context.authServers === null ? null : new ClientAuth(context.authServers);
-    this.#remoteIp = ip ?? '';
     this.#reader = new CommandReader(this, context.pool);
     this.#output = new OutputBuffer(context.pool);
     this.messageTimeoutMs = context.options.msgTimeoutMs;
@@ -331,10 +331,9 @@ export class Connection implements CommandClient, TurnOutput, CommitWaiter, Laye
     return this.#context.options.tlsRequired !== TlsRequired.no && !this.isTls;
   }
 
-  /** What auth servers are told of the client. An IPv4 address that came in as IPv6 is one of IPv4 again. */
+  /** What auth servers are told of the client. */
   requester(): Requester {
-    const remoteIp = this.#remoteIp.replace(/^::ffff:(?=\d+\.)/, '');
-    return { remoteIp, isTls: this.isTls, commonName: this.#layers.tls?.commonName ?? '' };
+    return { remoteIp: this.#remoteIp, isTls: this.isTls, commonName: this.#layers.tls?.commonName ?? '' };
   }
 
   // --- taking messages -------------------------------------------------------------------------------------------------

@@ -3,12 +3,14 @@
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { connect, createServer, type Server } from 'node:net';
-import { tmpdir } from 'node:os';
+import { connect, createServer, type NetConnectOpts, type Server } from 'node:net';
+import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { boundTo, listen } from '../../../../src/lib/net/listen.js';
+
+const HAS_IPV6 = Object.values(networkInterfaces()).flat().some((address) => address?.address === '::1');
 
 let directory: string;
 let servers: Server[];
@@ -36,8 +38,8 @@ async function close(server: Server): Promise<void> {
   if (server.listening) await new Promise((resolve) => server.close(resolve));
 }
 
-async function greeting(path: string): Promise<string> {
-  const socket = connect({ path });
+async function greeting(target: NetConnectOpts): Promise<string> {
+  const socket = connect(target);
   const [chunk] = (await once(socket, 'data')) as [Buffer];
   socket.destroy();
   return chunk.toString();
@@ -59,6 +61,14 @@ describe('a port', () => {
     expect(text).toBe(`127.0.0.1:${port}`);
   });
 
+  it.skipIf(!HAS_IPV6).each(['0.0.0.0:0', ':0', '[::]:0'])('of all addresses is one of IPv6 and IPv4: %s', async (address) => {
+    const server = newServer();
+    await listen(server, address);
+    const { text, port } = boundTo(server);
+    expect(text).toBe(`[::]:${port}`);
+    for (const host of ['127.0.0.1', '::1']) expect(await greeting({ host, port })).toBe('hello');
+  });
+
   it('in use is refused in the words of nsqd', async () => {
     const first = newServer();
     await listen(first, '127.0.0.1:0');
@@ -74,7 +84,7 @@ describe('a socket file', () => {
     await listen(server, path);
     expect(boundTo(server)).toEqual({ text: path, port: -1 });
     expect(statSync(path).mode & 0o777).toBe(0o777 & ~process.umask());
-    expect(await greeting(path)).toBe('hello');
+    expect(await greeting({ path })).toBe('hello');
     await close(server);
     expect(existsSync(path)).toBe(false);
   });
@@ -83,14 +93,14 @@ describe('a socket file', () => {
     const path = join(directory, 'n.sock');
     leaveSocketFile(path);
     await listen(newServer(), path);
-    expect(await greeting(path)).toBe('hello');
+    expect(await greeting({ path })).toBe('hello');
   });
 
   it('with a server behind it is in use', async () => {
     const path = join(directory, 'n.sock');
     await listen(newServer(), path);
     await expect(listen(newServer(), path)).rejects.toThrow(`listen unix ${path}: bind: address already in use`);
-    expect(await greeting(path)).toBe('hello');
+    expect(await greeting({ path })).toBe('hello');
   });
 
   it('is never put in the place of another file', async () => {
@@ -123,7 +133,7 @@ describe.runIf(process.platform === 'linux')('an abstract socket', () => {
     const server = newServer();
     await listen(server, `@${name}`);
     expect(boundTo(server)).toEqual({ text: `@${name}`, port: -1 });
-    expect(await greeting(`\0${name}`)).toBe('hello');
+    expect(await greeting({ path: `\0${name}` })).toBe('hello');
   });
 
   it('gets a name of five digits where none is given', async () => {
