@@ -1,6 +1,7 @@
 // The real disk: FileSystem over node:fs.
 
 import * as fs from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { getSystemErrorMap } from 'node:util';
 import { StorageError } from './file-system.js';
 import type { FileSystem } from './file-system.js';
@@ -12,6 +13,7 @@ const REASONS: Readonly<Record<string, string>> = {
   ENOSPC: 'no space left on device',
   ENOENT: 'no such file or directory',
   EACCES: 'permission denied',
+  EEXIST: 'file exists',
   EROFS: 'read-only file system',
   EMFILE: 'too many open files',
   EFBIG: 'file too large',
@@ -37,6 +39,13 @@ function attempt<T>(operation: string, path: string, action: () => T): T {
   } catch (error) {
     throw storageError(operation, path, error);
   }
+}
+
+/** Node's own recursion never returns where an existing directory takes no new ones, as below /proc. */
+function makeDirectories(path: string): void {
+  if (fs.statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) return;
+  if (dirname(path) !== path) makeDirectories(dirname(path));
+  fs.mkdirSync(path);
 }
 
 export class NodeFileSystem implements FileSystem {
@@ -178,7 +187,7 @@ export class NodeFileSystem implements FileSystem {
   }
 
   makeDirectory(path: string): void {
-    attempt('mkdir', path, () => fs.mkdirSync(path, { recursive: true }));
+    attempt('mkdir', path, () => makeDirectories(resolve(path)));
   }
 
   freeBytes(directory: string): number {

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -25,5 +25,25 @@ describe('replacing a file', () => {
     mkdirSync(path);
     expect(() => fileSystem.replace(path, 'content', true)).toThrow(/^rename /);
     expect(readdirSync(directory)).toEqual(['taken']);
+  });
+});
+
+describe('making a directory', () => {
+  it('makes those above it, too, and leaves what is there', () => {
+    const path = join(directory, 'a', 'b');
+    fileSystem.makeDirectory(path);
+    mkdirSync(join(path, 'kept'));
+    fileSystem.makeDirectory(`${path}/`);
+    expect(readdirSync(path)).toEqual(['kept']);
+  });
+
+  it.each([['file', 'file exists'], ['file/a/b', 'not a directory']])('is refused where a file is: %s', (name, reason) => {
+    writeFileSync(join(directory, 'file'), '');
+    const path = join(directory, name);
+    expect(() => fileSystem.makeDirectory(path)).toThrow(`mkdir ${path}: ${reason}`);
+  });
+
+  it.skipIf(!existsSync('/proc/self'))('is refused where the system lets nobody make any', () => {
+    expect(() => fileSystem.makeDirectory('/proc/none/a')).toThrow('mkdir /proc/none/a: no such file or directory');
   });
 });
