@@ -29,8 +29,6 @@ export class Chunk {
   readonly owner: ChunkOwner;
   /** Null while only the file has the records. */
   bytes: Uint8Array | null;
-  /** The same memory, for writing numbers into it; null in a chunk that was not made by appending. */
-  readonly view: DataView | null;
   /** Bytes of whole records. */
   length = 0;
   /** Whole records. */
@@ -54,7 +52,6 @@ export class Chunk {
   constructor(owner: ChunkOwner, bytes: Uint8Array | null, firstIndex: number, limit: number) {
     this.owner = owner;
     this.bytes = bytes;
-    this.view = bytes === null ? null : new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     this.firstIndex = firstIndex;
     this.limit = limit;
   }

@@ -54,9 +54,10 @@ export class LogReader implements LogPosition {
 
   /** Moves forward to a later place of the same log. */
   moveTo(target: LogPosition): void {
+    // Before the steps: chunks that are left behind are given up only if no reader is near.
+    this.index = target.index;
     while (this.chunk !== null && target.chunk !== null && this.chunk !== target.chunk) this.#step();
     this.position = target.position;
-    this.index = target.index;
     this.skipEnds();
   }
 

@@ -62,6 +62,8 @@ export class MessageLog implements ChunkOwner {
 
   /** The chunk being filled. Its free part begins at `tail.length`. */
   tail: Chunk | null = null;
+  /** The memory of the tail, for writing numbers into it; of meaning only while records fit into the tail. */
+  tailView: DataView | null = null;
   /** Records appended since the log began, the uncommitted ones of this turn included. */
   tailIndex = 0;
   /** Chunks that are not done, oldest first; done ones are dropped when they come to the front. */
@@ -131,7 +133,9 @@ export class MessageLog implements ChunkOwner {
     this.#chunkStartedMs = nowMs;
     const perFile = this.policy === 'never' ? CHUNK_BYTES_MAX : this.#settings.bytesPerFileMax;
     const capacity = Math.max(bytes, Math.min(this.#chunkBytes, Math.max(perFile, 1)));
-    const chunk = new Chunk(this, this.pool.acquire(capacity), this.tailIndex, capacity);
+    const memory = this.pool.acquire(capacity);
+    this.tailView = new DataView(memory.buffer, memory.byteOffset, memory.length);
+    const chunk = new Chunk(this, memory, this.tailIndex, capacity);
     chunk.readers = this.#readers.length;
     if (this.policy === 'through') this.#place(chunk, bytes);
     if (this.#last !== null) this.#last.next = chunk;
@@ -366,6 +370,7 @@ export class MessageLog implements ChunkOwner {
     if (this.#readers.some((reader) => reader.index < this.tailIndex)) return;
     tail.limit = 0;
     this.tail = null;
+    this.tailView = null;
     this.#mark = { ...this.#mark, tail: null, last: this.#last, length: 0, count: 0 };
     this.#chunkBytes = FIRST_CHUNK_BYTES;
     for (const reader of this.#readers) reader.leave();

@@ -22,10 +22,10 @@ export function appendRecord(log: MessageLog, headers: HeaderWriter, source: Uin
   const bodyBytes = end - start;
   const bytes = RECORD_OVERHEAD_BYTES + bodyBytes;
   const at = log.reserve(bytes);
-  const { view, bytes: target } = log.tail!;
-  view!.setInt32(at, HEADER_BYTES + bodyBytes);
-  headers.writeHeader(view!, at + TIMESTAMP_OFFSET);
-  target!.set(new Uint8Array(source.buffer, source.byteOffset + start, bodyBytes), at + BODY_OFFSET);
+  const view = log.tailView!;
+  view.setInt32(at, HEADER_BYTES + bodyBytes);
+  headers.writeHeader(view, at + TIMESTAMP_OFFSET);
+  log.tail!.bytes!.set(new Uint8Array(source.buffer, source.byteOffset + start, bodyBytes), at + BODY_OFFSET);
   log.advance(bytes, 1);
   return at;
 }
@@ -59,16 +59,17 @@ function runThatFits(source: Uint8Array, start: number, count: number, room: num
 }
 
 function appendRun(log: MessageLog, headers: HeaderWriter, batch: Uint8Array, count: number): void {
-  const { length: begin, bytes, view } = log.tail!;
+  const { length: begin, bytes } = log.tail!;
+  const view = log.tailView!;
   let from = begin + count * HEADER_BYTES;
   let at = begin;
   bytes!.set(batch, from);
   for (let left = count; left > 0; left -= 1) {
-    const size = view!.getInt32(from);
+    const size = view.getInt32(from);
     from += LENGTH_BYTES;
     bytes!.copyWithin(at + BODY_OFFSET, from, from + size);
-    view!.setInt32(at, HEADER_BYTES + size);
-    headers.writeHeader(view!, at + TIMESTAMP_OFFSET);
+    view.setInt32(at, HEADER_BYTES + size);
+    headers.writeHeader(view, at + TIMESTAMP_OFFSET);
     from += size;
     at += RECORD_OVERHEAD_BYTES + size;
   }

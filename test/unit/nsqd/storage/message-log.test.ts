@@ -197,6 +197,17 @@ describe('what is no longer needed', () => {
     expect(scene.pool.usedBytes).toBeLessThan(used);
   });
 
+  it('gives up memory that the last reader near it has left', () => {
+    const scene = openLog({ bytesPerFileMax: RECORD_BYTES, memoryRecordsMax: 2 });
+    const [slow, fast] = [scene.log.addReader(null), scene.log.addReader(null)];
+    for (const body of 'abcdefgh') {
+      publish(scene.log, body);
+      fast.moveTo(scene.log.end());
+    }
+    expect(scene.pool.usedBytes).toBeLessThanOrEqual(4 * RECORD_BYTES);
+    expect(take(scene.log, slow)).toEqual([...'abcdefgh']);
+  });
+
   it('is a failure to read a file that became shorter, and no harm to what is in memory', () => {
     const scene = openLog({ bytesPerFileMax: RECORD_BYTES, memoryRecordsMax: 0 });
     const reader = scene.log.addReader(null);
