@@ -150,8 +150,8 @@ export const OPTION_TABLE = {
     'min-free-disk-bytes', INTEGER, 0, 'messages are refused while fewer bytes are free on the disk, 0 = never',
     { range: NOT_NEGATIVE },
   ),
-  syncEvery: option('sync-every', INTEGER, 2500, 'disk operations of a queue per fsync'),
-  syncTimeoutMs: option('sync-timeout', DURATION, 2 * SECOND_MS, 'time between fsyncs while there is activity', {
+  syncEvery: option('sync-every', INTEGER, 2500, 'accepted for compatibility, has no effect', { noEffect: true }),
+  syncTimeoutMs: option('sync-timeout', DURATION, 2 * SECOND_MS, 'longest time between checkpoints of what is finished, while there is activity', {
     range: POSITIVE,
   }),
   queueScanWorkerPoolMax: option(

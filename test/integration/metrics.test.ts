@@ -14,7 +14,7 @@ import { parseMetrics, valuesOf } from '../support/metrics.js';
 const daemon = sharedDaemon();
 const README = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
 const SECTION = README.slice(README.indexOf('### Metrics of Prometheus')).split('\n## ')[0]!;
-const RULES = /```yaml\n(.+?)```/s.exec(SECTION)?.[1] ?? '';
+const RULES = /```yaml alerts\n(.+?)```/s.exec(README)?.[1] ?? '';
 const hasPromtool = spawnSync('promtool', ['--version']).status === 0;
 
 async function scrape(of: Daemon = daemon()): Promise<string> {
