@@ -198,14 +198,16 @@ describe('what is no longer needed', () => {
   });
 
   it('gives up memory that the last reader near it has left', () => {
-    const scene = openLog({ bytesPerFileMax: RECORD_BYTES, memoryRecordsMax: 2 });
+    const scene = openLog({ bytesPerFileMax: 3 * RECORD_BYTES, memoryRecordsMax: 2 });
     const [slow, fast] = [scene.log.addReader(null), scene.log.addReader(null)];
-    for (const body of 'abcdefgh') {
-      publish(scene.log, body);
+    const bodies = [...'abcdefghijklmnopqrst'];
+    for (let at = 0; at < bodies.length; at += 2) {
+      // Every other turn fills a file and begins the next.
+      publish(scene.log, ...bodies.slice(at, at + 2));
       fast.moveTo(scene.log.end());
     }
-    expect(scene.pool.usedBytes).toBeLessThanOrEqual(4 * RECORD_BYTES);
-    expect(take(scene.log, slow)).toEqual([...'abcdefgh']);
+    expect(scene.pool.usedBytes).toBeLessThanOrEqual(6 * RECORD_BYTES);
+    expect(take(scene.log, slow)).toEqual(bodies);
   });
 
   it('is a failure to read a file that became shorter, and no harm to what is in memory', () => {
