@@ -51,6 +51,8 @@ const REASONS = {
   EMFILE: 'too many open files',
 } as const;
 
+const SECTOR_BYTES = 512;
+
 interface Change {
   readonly position: number;
   /** Null for a truncation to `position`. */
@@ -103,6 +105,12 @@ class Inode {
     this.synced = medium.bytes();
   }
 
+  /** Disks write sectors whole. */
+  #isInOneSector(position: number, { length }: Buffer): boolean {
+    const isOverwrite = length > 0 && position + length <= this.size;
+    return isOverwrite && Math.floor(position / SECTOR_BYTES) === Math.floor((position + length - 1) / SECTOR_BYTES);
+  }
+
   /** What the medium has after the power went: the synced bytes, and of every later change all, a part or nothing. */
   losePower(prng: Prng): void {
     const changes = this.unsynced;
@@ -112,7 +120,7 @@ class Inode {
       const fate = prng.next();
       if (fate < 0.4) continue;
       if (bytes === null) this.truncate(position);
-      else this.write(position, fate < 0.7 ? bytes.subarray(0, prng.integer(0, bytes.length)) : bytes);
+      else this.write(position, fate < 0.7 && !this.#isInOneSector(position, bytes) ? bytes.subarray(0, prng.integer(0, bytes.length)) : bytes);
     }
     this.synced = this.bytes();
     this.unsynced = [];

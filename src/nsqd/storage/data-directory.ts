@@ -121,6 +121,17 @@ export class DataDirectory {
     this.#leftovers.delete(path);
   }
 
+  /** Writes over a file in place. What is shorter than a sector of the disk is then there whole or not at all. Throws StorageError. */
+  overwrite(path: string, content: string): void {
+    const bytes = Buffer.from(content);
+    const fd = this.fileSystem.openForWriting(path);
+    try {
+      this.fileSystem.write(fd, path, bytes, 0, bytes.length, 0);
+    } finally {
+      this.fileSystem.close(fd);
+    }
+  }
+
   /** Makes the name free for a new file. Throws StorageError. */
   makeRoomFor(path: string): void {
     // Removed, not truncated: a leftover may be a link to a file that another queue needs.

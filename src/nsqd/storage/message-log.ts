@@ -17,7 +17,7 @@ import { LogFiles } from './log-files.js';
 import { LogReader } from './log-reader.js';
 import type { LogPosition } from './log-reader.js';
 import { StorageError } from './file-system.js';
-import { formatQueueMeta } from './queue-meta.js';
+import { formatQueueMeta, runOfQueueMeta } from './queue-meta.js';
 import type { QueueMeta } from './queue-meta.js';
 import { LENGTH_BYTES, recordBytes } from './record.js';
 import type { Damage } from './segment.js';
@@ -522,12 +522,21 @@ export class MessageLog implements ChunkOwner {
   /** The metadata as it is on disk while this run goes on. Throws StorageError. */
   writeMeta(): void {
     const text = formatQueueMeta(this.meta(), this.run);
-    if (text !== this.metaText) {
-      this.directory.replace(this.directory.queueMetaPath(this.name), text, false);
-      this.metaText = text;
+    if (text !== this.metaText) this.#replaceMeta(text);
+    this.metaText = text;
+    this.metaIsStale = false;
+  }
+
+  /** Replacing a file by renaming makes some file systems flush the new one at once: it is done once a run. */
+  #replaceMeta(text: string): void {
+    const path = this.directory.queueMetaPath(this.name);
+    const isOurs = this.metaText !== null && runOfQueueMeta(this.metaText) === this.run;
+    if (isOurs && this.metaText!.length === text.length) {
+      this.directory.overwrite(path, text);
+    } else {
+      this.directory.replace(path, text, false);
       this.#files.directoryChanged();
     }
-    this.metaIsStale = false;
   }
 
   #slowestIn(chunk: Chunk): LogReader | null {

@@ -5,7 +5,8 @@
 //   <writeFileNumber>,<writePosition>
 //
 // While nsqd-ts runs it adds a fourth, `nsqd-ts <run>`. Stock nsqd ignores what follows the fifth number, and its own next
-// write drops the line: a side file that names the run is known to be current as long as the line is there.
+// write drops the line: a side file that names the run is known to be current as long as the line is there. Blanks in this
+// line give the file one length for the whole run, less than a sector of a disk: it can be written over in place.
 
 export interface QueueMeta {
   /** Unread records. */
@@ -16,6 +17,8 @@ export interface QueueMeta {
   readonly writePosition: number;
 }
 
+const RUNNING_BYTES = 160;
+
 /** `run` null gives the exact form of stock nsqd. */
 export function formatQueueMeta(meta: QueueMeta, run: string | null): string {
   const lines = [
@@ -23,8 +26,9 @@ export function formatQueueMeta(meta: QueueMeta, run: string | null): string {
     `${meta.readFileNumber},${meta.readPosition}`,
     `${meta.writeFileNumber},${meta.writePosition}`,
   ];
-  if (run !== null) lines.push(`nsqd-ts ${run}`);
-  return `${lines.join('\n')}\n`;
+  if (run === null) return `${lines.join('\n')}\n`;
+  lines.push(`nsqd-ts ${run}`);
+  return `${lines.join('\n').padEnd(RUNNING_BYTES - 1)}\n`;
 }
 
 /** Beyond it nothing could be counted on from there: numbers of files rise with each one. */
@@ -44,5 +48,5 @@ export function parseQueueMeta(text: string): QueueMeta | null {
 
 /** The run that wrote the metadata, or null when it was a clean stop or another nsqd. */
 export function runOfQueueMeta(text: string): string | null {
-  return /\nnsqd-ts (\S+)\n$/.exec(text)?.[1] ?? null;
+  return /\nnsqd-ts (\S+) *\n$/.exec(text)?.[1] ?? null;
 }

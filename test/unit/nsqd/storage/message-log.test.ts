@@ -9,7 +9,7 @@ import type { LogScene } from './logs.js';
 const RECORD_BYTES = recordOf('a').length;
 
 function metaOf({ disk, log }: LogScene): string {
-  return disk.content(META_PATH)!.toString().replace(log.run, 'RUN');
+  return disk.content(META_PATH)!.toString().replace(log.run, 'RUN').trimEnd().concat('\n');
 }
 
 function names({ disk }: LogScene): string[] {

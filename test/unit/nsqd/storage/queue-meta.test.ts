@@ -10,10 +10,11 @@ describe('formatQueueMeta', () => {
     expect(formatQueueMeta({ ...META, depth: -3 }, null)).toBe('-3\n0,35\n1,79\n');
   });
 
-  it('names the run behind it', () => {
+  it('names the run behind it, and has one length', () => {
     const text = formatQueueMeta(META, 'cafe01');
-    expect(text).toBe('2\n0,35\n1,79\nnsqd-ts cafe01\n');
+    expect(text.replace(/ +\n$/, '\n')).toBe('2\n0,35\n1,79\nnsqd-ts cafe01\n');
     expect([parseQueueMeta(text), runOfQueueMeta(text)]).toEqual([META, 'cafe01']);
+    expect(formatQueueMeta({ ...META, depth: 2 ** 40, writeFileNumber: 2 ** 49 }, 'cafe01')).toHaveLength(text.length);
   });
 });
 
