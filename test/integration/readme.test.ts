@@ -3,7 +3,7 @@
 // begins with the daemon of the first one.
 
 import { execFile, execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -21,6 +21,7 @@ const BLOCK_MS = 60_000;
 const CLIENTS: Readonly<Record<string, { readonly program: string; readonly needs: string }>> = {
   python: { program: join(ROOT, 'test/interop/python/.venv/bin/python'), needs: join(ROOT, 'test/interop/python/.venv/installed') },
   js: { program: process.execPath, needs: join(ROOT, 'test/interop/js/node_modules/nsqjs') },
+  go: { program: 'go', needs: join(ROOT, 'test/interop/go/build/client') },
 };
 
 function isInstalled(program: string): boolean {
@@ -94,8 +95,9 @@ class Reader {
 
   /** Runs a client's program until it has printed a message. */
   async runClient({ language, text }: ReadmeBlock): Promise<void> {
-    const { program } = CLIENTS[language]!;
-    const args = language === 'python' ? ['-u', '-c', this.#withPorts(text)] : ['-e', this.#withPorts(text)];
+    const source = this.#withPorts(text);
+    const program = language === 'go' ? await this.#compileGo(source) : CLIENTS[language]!.program;
+    const args = language === 'go' ? [] : language === 'python' ? ['-u', '-c', source] : ['-e', source];
     const body = `for the client in ${language}`;
     const client = spawn(program, args, { cwd: join(ROOT, 'test/interop/js'), stdio: ['ignore', 'pipe', 'pipe'] });
     let output = '';
@@ -106,6 +108,15 @@ class Reader {
     } finally {
       client.kill('SIGKILL');
     }
+  }
+
+  /** With the modules that the interop suite has fetched. */
+  async #compileGo(source: string): Promise<string> {
+    const module = join(this.directory, 'go');
+    cpSync(join(ROOT, 'test/interop/go'), module, { recursive: true, filter: (path) => !/\.go$|build$/.test(path) });
+    writeFileSync(join(module, 'main.go'), source);
+    await run('go', ['build', '-mod=mod', '-o', 'client', '.'], { cwd: module, env: { ...process.env, GOPROXY: 'off' } });
+    return join(module, 'client');
   }
 
   async end(): Promise<void> {
