@@ -12,15 +12,19 @@ async function put(daemon: Daemon, value: string): Promise<string> {
 }
 
 async function isRefused(daemon: Daemon): Promise<void> {
-  expect(await daemon.post('/pub?topic=t', 'x')).toEqual({ status: 503, body: '{"message":"draining"}' });
-  expect(await daemon.post('/mpub?topic=t', 'x\ny')).toEqual({ status: 503, body: '{"message":"draining"}' });
-  for (const command of ['PUB', 'DPUB', 'MPUB']) {
-    using client = await daemon.connect();
-    const body = command === 'MPUB' ? '\0\0\0\x01\0\0\0\x01x' : 'x';
-    client.command(command === 'DPUB' ? 'DPUB t 5' : `${command} t`, body);
-    expect(await client.nextError()).toBe(`E_${command}_FAILED ${command} failed draining`);
-    await client.closed();
+  for (const topic of ['t', 'new']) {
+    expect(await daemon.post(`/pub?topic=${topic}`, 'x')).toEqual({ status: 503, body: '{"message":"draining"}' });
+    expect(await daemon.post(`/mpub?topic=${topic}`, 'x\ny')).toEqual({ status: 503, body: '{"message":"draining"}' });
+    for (const command of ['PUB', 'DPUB', 'MPUB']) {
+      using client = await daemon.connect();
+      const body = command === 'MPUB' ? '\0\0\0\x01\0\0\0\x01x' : 'x';
+      client.command(`${command} ${topic}${command === 'DPUB' ? ' 5' : ''}`, body);
+      expect(await client.nextError()).toBe(`E_${command}_FAILED ${command} failed draining`);
+      await client.closed();
+    }
   }
+  const { topics } = await daemon.stats();
+  expect(topics!.map(({ topic_name: name }) => name)).not.toContain('new');
 }
 
 describe.skipIf(isStock)('draining', () => {

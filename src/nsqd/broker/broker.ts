@@ -21,7 +21,7 @@ import type { BrokerContext, BrokerOptions, LatencyRecorder } from './context.js
 import { DiskHealth } from './disk-health.js';
 import { Drain } from './drain.js';
 import { exportTopic } from './export.js';
-import { EXITING_REASON, PublishError } from './publish-error.js';
+import { DRAINING_REASON, EXITING_REASON, PublishError } from './publish-error.js';
 import { BrokerMeasures } from './measures.js';
 import { Topic } from './topic.js';
 import { topologyOf } from './topology.js';
@@ -156,6 +156,17 @@ export class Broker {
     return this.#topics.get(name) ?? this.#createTopic(name);
   }
 
+  /** The same for a publish. Throws PublishError where a missing one is no longer created: it would not take the message either. */
+  topicToPublish(name: string): Topic {
+    const topic = this.#topics.get(name);
+    if (topic !== undefined) return topic;
+    const reason = this.#isExiting ? EXITING_REASON : this.drain.isOn ? DRAINING_REASON : null;
+    if (reason === null) return this.#createTopic(name);
+    this.measures.refusals.add(reason);
+    throw new PublishError(reason);
+  }
+
+  /** Draining is a matter of those who publish from outside. */
   #deadLetterTopic(name: string): Topic {
     if (this.#isExiting) throw new PublishError(EXITING_REASON);
     return this.getTopic(name);

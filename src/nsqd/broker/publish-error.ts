@@ -2,6 +2,7 @@
 
 /** The reason stock nsqd has a word of its own for. */
 export const EXITING_REASON = 'exiting';
+export const DRAINING_REASON = 'draining';
 
 export class PublishError extends Error {
   constructor(message: string, cause?: unknown) {

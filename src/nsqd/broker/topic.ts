@@ -33,7 +33,7 @@ import { deadLetterRuleOf } from './dead-letters.js';
 import type { DeadLetterRule } from './dead-letters.js';
 import type { DeferredPublish, HeldRecord } from './held-record.js';
 import { LogCursor } from './log-cursor.js';
-import { EXITING_REASON, PublishError } from './publish-error.js';
+import { DRAINING_REASON, EXITING_REASON, PublishError } from './publish-error.js';
 import { restoreChannel, restoreDeferred } from './restore.js';
 import { Stragglers } from './stragglers.js';
 import { topicBoundsOf } from './topic-bounds.js';
@@ -218,7 +218,7 @@ export class Topic implements TurnTopic, ChannelTopic, DeadLetterTopic, BoundedT
   /** Draining is a matter of those who publish from outside. */
   #admit(isOwn: boolean): void {
     if (this.#isExiting) throw this.#refusal(EXITING_REASON);
-    if (this.#isDraining && !isOwn) throw this.#refusal('draining');
+    if (this.#isDraining && !isOwn) throw this.#refusal(DRAINING_REASON);
     const text = this.bounds?.isFull === true ? this.bounds.refusal() : null;
     if (text !== null) throw this.#refusal('full', text);
   }

@@ -8,7 +8,7 @@ import { parseDecimalInteger } from '../../../lib/options/go-integer.js';
 import { EXITING_REASON, PublishError } from '../../broker/publish-error.js';
 import type { Topic } from '../../broker/topic.js';
 import { deferMsMax } from '../../options.js';
-import { createdTopic, readQuery, validTopicArgument } from '../arguments.js';
+import { readQuery, validTopicArgument } from '../arguments.js';
 import type { HttpContext } from '../context.js';
 import { type EndpointRoute, unlogged } from '../endpoint.js';
 import type { Exchange } from '../exchange.js';
@@ -63,7 +63,13 @@ function publishMany(context: HttpContext, exchange: Exchange): void {
 /** The topic of the request, created if it does not exist; null if the request was refused. */
 function publishTopic(context: HttpContext, exchange: Exchange, query: Query): Topic | null {
   const name = validTopicArgument(exchange, query, INVALID_TOPIC);
-  return name === null ? null : createdTopic(context, exchange, name);
+  if (name === null) return null;
+  try {
+    return context.broker.topicToPublish(name);
+  } catch (error) {
+    refusePublish(exchange, error);
+    return null;
+  }
 }
 
 /** Milliseconds of `defer`, 0 if it is absent, null if it is not acceptable. */

@@ -53,8 +53,7 @@ function oneMessage(client: CommandClient, command: 'PUB' | 'DPUB', topicName: s
     (size) => checkMessageSize(client, command, size),
     (bytes, start, end) => {
       if (client.auth !== null) return publishAuthorized(client, command, topicName, bytes, start, end, deferMs);
-      const topic = client.broker.getTopic(topicName);
-      publishOne(client, command, topic, bytes, start, end, deferMs);
+      publishOne(client, command, topicOf(client, command, topicName), bytes, start, end, deferMs);
     },
     (isSizeKnown) => badMessage(`${command} failed to read message body${isSizeKnown ? '' : ' size'}`),
     true,
@@ -68,7 +67,7 @@ function publishAuthorized(
 ): void {
   const body = Buffer.from(bytes.subarray(start, end));
   whenAuthorized(client, command, topicName, '', () => {
-    publishOne(client, command, client.broker.getTopic(topicName), body, 0, body.length, deferMs);
+    publishOne(client, command, topicOf(client, command, topicName), body, 0, body.length, deferMs);
   });
 }
 
@@ -91,13 +90,22 @@ export function publishOne(
   client.published(command, topic, 1);
 }
 
+/** Created if it is missing. Throws ProtocolError. */
+function topicOf(client: CommandClient, command: PublishCommand, name: string): Topic {
+  try {
+    return client.broker.topicToPublish(name);
+  } catch (error) {
+    throw asProtocolError(command, error);
+  }
+}
+
 function asProtocolError(command: PublishCommand, error: unknown): unknown {
   return error instanceof PublishError ? publishFailed(command, error.message) : error;
 }
 
 export function mpub(client: CommandClient, params: readonly string[]): BodyReader | void {
   const name = topicNameOf('MPUB', params);
-  return whenAuthorized(client, 'MPUB', name, '', () => new BatchReader(client, client.broker.getTopic(name)));
+  return whenAuthorized(client, 'MPUB', name, '', () => new BatchReader(client, topicOf(client, 'MPUB', name)));
 }
 
 /**

@@ -117,7 +117,7 @@ export class Scene {
 
   /** Publishes; the turn goes on. */
   gather(bodies: readonly string[], { topic = 't', deferMs = 0 } = {}): void {
-    for (const body of bodies) this.broker.getTopic(topic).publish(Buffer.from(body), deferMs);
+    for (const body of bodies) this.broker.topicToPublish(topic).publish(Buffer.from(body), deferMs);
   }
 
   endTurn(): void {

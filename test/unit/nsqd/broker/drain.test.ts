@@ -23,7 +23,7 @@ function drainingScene(settings: SceneSettings = {}): DrainingScene {
 }
 
 describe('draining', () => {
-  it('refuses publishers of old topics and new ones', () => {
+  it('refuses publishers of old topics, and of new ones, which it does not create', () => {
     const { scene, changes } = drainingScene();
     scene.publish(['a']);
     scene.broker.drain.start(0);
@@ -31,6 +31,7 @@ describe('draining', () => {
       expect(() => scene.gather(['b'], { topic })).toThrow(expect.objectContaining({ name: 'PublishError', message: 'draining' }));
     }
     expect([changes, scene.broker.drain.isOn]).toEqual([[true], true]);
+    expect([...scene.broker.topics.keys()]).toEqual(['t']);
   });
 
   it('ends when everything is finished, not before', () => {

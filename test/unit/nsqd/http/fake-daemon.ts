@@ -157,6 +157,11 @@ export class FakeBroker {
     return topic;
   }
 
+  topicToPublish(name: string): FakeTopic {
+    if (this.isExiting && !this.topics.has(name)) throw exiting();
+    return this.getTopic(name);
+  }
+
   findTopic(name: string): FakeTopic | undefined {
     return this.topics.get(name);
   }
