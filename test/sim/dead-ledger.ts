@@ -47,6 +47,11 @@ export class DeadLedger {
     this.#owed.clear();
   }
 
+  /** What was never answered may be gone without a trace, wherever it was. */
+  powerFailed(isAnswered: (number: number) => boolean): void {
+    for (const numbers of this.#owed.values()) for (const number of [...numbers]) if (!isAnswered(number)) numbers.delete(number);
+  }
+
   /** A message came out of a dead letter topic. `isLoose`: after a power failure anything may. */
   arrived(deadTopicName: string, body: string, isLoose: boolean): void {
     const number = Number(/^(\d+)\//.exec(body)?.[1] ?? NaN);

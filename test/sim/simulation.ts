@@ -560,6 +560,7 @@ class Simulation {
     this.#trace('power failure');
     this.#fileSystem.die();
     this.#oracle.powerFailed();
+    this.#ledger.powerFailed((number) => this.#oracle.messages[number]!.isAnswered);
     this.#disk.losePower(this.#prng);
   }
 
