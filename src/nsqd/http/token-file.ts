@@ -4,11 +4,13 @@
 // Tokens are never shown: neither in the log nor in an error.
 
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import type { Logger } from '../../lib/log/logger.js';
 import { FileWatch } from '../../lib/net/file-watch.js';
 
 const WATCH_INTERVAL_MS = 2000;
+/** The bit of a file's mode; a group may be who is meant to read it. */
+const READABLE_BY_OTHERS = 0o004;
 /** What a header can carry without being quoted or cut: printable ASCII without blanks. */
 const TOKEN = /^[\x21-\x7e]+$/;
 const CREDENTIALS = /^bearer +([\x21-\x7e]+)$/i;
@@ -25,6 +27,7 @@ export class TokenFile {
     this.#path = path;
     this.#logger = logger;
     this.#digests = readDigests(path);
+    this.#warnIfOpen();
   }
 
   /** Whether the value of an `Authorization` header shows a token of the file. */
@@ -46,10 +49,17 @@ export class TokenFile {
     this.#watch?.stop();
   }
 
+  #warnIfOpen(): void {
+    const mode = statSync(this.#path).mode & 0o777;
+    if ((mode & READABLE_BY_OTHERS) === 0) return;
+    this.#logger.warn(`HTTP: ${this.#path} has tokens and can be read by all users (mode ${mode.toString(8)})`);
+  }
+
   #reload(): void {
     try {
       this.#digests = readDigests(this.#path);
       this.#logger.info(`HTTP: loaded ${this.#path} anew`);
+      this.#warnIfOpen();
     } catch (error) {
       this.#logger.error(`HTTP: the tokens in use stay - ${(error as Error).message}`);
     }

@@ -1,6 +1,6 @@
 // Tokens of a real file: who is let in, how the file is changed, and that no token shows.
 
-import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -33,8 +33,9 @@ function load(content: string): TokenFile {
 }
 
 /** As one step, so that no half of it is seen. */
-function replace(content: string): void {
+function replace(content: string, mode = 0o600): void {
   writeFileSync(`${path}.new`, content);
+  chmodSync(`${path}.new`, mode);
   renameSync(`${path}.new`, path);
 }
 
@@ -58,6 +59,21 @@ describe('TokenFile', () => {
   it('refuses a file that is not there', () => {
     expect(() => new TokenFile(join(directory, 'nope'), new Logger({ prefix: '', level: LogLevel.info }))).toThrow('ENOENT');
   });
+
+  it.each([[0o600, false], [0o640, false], [0o644, true], [0o604, true]])(
+    'of mode %o is warned of: %s, at the start and when it was changed', async (mode, isWarned) => {
+      writeFileSync(path, '');
+      chmodSync(path, mode);
+      const warnings = (): string[] => log.filter((line) => line.includes('can be read by all users'));
+      const tokens = load('first-secret');
+      expect(warnings()).toEqual(isWarned ? [expect.stringContaining(`${path} has tokens`)] : []);
+      tokens.startWatching(5);
+      replace('second-secret', mode);
+      await eventually(() => expect(log.join('')).toContain('anew'));
+      expect(warnings()).toHaveLength(isWarned ? 2 : 0);
+      expect(log.join('')).not.toContain('secret');
+    },
+  );
 
   it('follows the file, keeps what it has while the file is of no use, and shows nothing of it', async () => {
     const tokens = load('first-secret');
