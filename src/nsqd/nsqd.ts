@@ -55,6 +55,7 @@ export class Nsqd {
   readonly #startTimeMs = Date.now();
   #phase: 'starting' | 'running' | 'stopping' = 'starting';
   #lock: DirectoryLock | null = null;
+  #stopped: Promise<boolean> | null = null;
   /** Called once when draining has ended, whoever began it. Unless it is replaced, the daemon stops. */
   onDrained: () => void = () => void this.stop();
 
@@ -131,8 +132,16 @@ export class Nsqd {
     return this.#broker.drain.isOn;
   }
 
-  /** The clean stop. False when not everything could be written; what was acknowledged is then still on disk. */
-  async stop(): Promise<boolean> {
+  /**
+   * The clean stop, once for all who ask. False when not everything could be written; what was acknowledged is then still on
+   * disk.
+   */
+  stop(): Promise<boolean> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #stop(): Promise<boolean> {
     this.#phase = 'stopping';
     // First, so that no consumer is sent here any more.
     this.#lookup.close();

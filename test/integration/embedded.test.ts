@@ -4,8 +4,11 @@ import { readdirSync, readlinkSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
+import { Logger, LogLevel } from '../../src/lib/log/logger.js';
 import { Nsqd, StartError } from '../../src/nsqd/embedded.js';
 import type { NsqdListeners, NsqdOptions } from '../../src/nsqd/embedded.js';
+import { Nsqd as InnerDaemon } from '../../src/nsqd/nsqd.js';
+import { DEFAULTS } from '../../src/nsqd/options.js';
 import { Client } from '../support/client.js';
 import { Daemon, isStock, temporaryDirectory } from '../support/daemon.js';
 import { eventually } from '../support/eventually.js';
@@ -78,6 +81,24 @@ describe.skipIf(isStock)('an embedded daemon', () => {
     expect(await Promise.all([nsqd.stop(), nsqd.stop()])).toEqual([true, true]);
     expect(await nsqd.stop()).toBe(true);
     await eventually(() => expect(ends).toEqual([true]));
+  });
+
+  it('stops once when it has drained while somebody stops it', async () => {
+    const dataPath = temporaryDirectory();
+    const lines: string[] = [];
+    const write = (line: string): number => lines.push(line);
+    const options = { ...DEFAULTS, dataPath, tcpAddress: '127.0.0.1:0', httpAddress: '127.0.0.1:0' };
+    const daemon = await InnerDaemon.start(options, new Logger({ prefix: '', level: LogLevel.info, write }));
+    const stopped = new Promise<boolean[]>((resolve) => {
+      daemon.onDrained = () => {
+        resolve(Promise.all([daemon.stop(), daemon.stop()]));
+      };
+    });
+    daemon.drain();
+    expect(await stopped).toEqual([true, true]);
+    expect(await daemon.stop()).toBe(true);
+    expect(lines.filter((line) => line.includes('NSQ: bye'))).toHaveLength(1);
+    rmSync(dataPath, { recursive: true });
   });
 
   it('leaves its directory as the command line does, and takes over from it', async () => {
