@@ -182,6 +182,19 @@ describe.skipIf(isStock)('events of an embedded daemon', () => {
     expect(topics).toEqual(['a']);
   });
 
+  it('come when the daemon is done with what they tell of: a listener may stop it', async () => {
+    await using embedded = new Embedded();
+    const ends: Promise<boolean>[] = [];
+    const nsqd = await embedded.start();
+    nsqd.on('topic', () => ends.push(nsqd.stop()));
+    const answer = request(nsqd, '/pub?topic=t', 'kept').catch(() => 'cut off');
+    await eventually(() => expect(ends).toHaveLength(1));
+    expect(await ends[0]).toBe(true);
+    const again = await embedded.start();
+    // Who was told so finds it.
+    if ((await answer) === '200 OK') expect(await request(again, '/stats?topic=t')).toMatch(/depth: 1 /);
+  });
+
   it('tell when its disk fails, and when it is well again', async () => {
     await using embedded = new Embedded();
     const events: string[] = [];

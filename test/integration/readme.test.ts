@@ -84,7 +84,7 @@ class Reader {
   /** What it prints, with the ports of the README. Throws when it fails. */
   async run({ language, text, output }: ReadmeBlock): Promise<string> {
     // What an answer looks like is for the output to say; without one it must be a good one.
-    const strict = language === 'sh' && output === undefined ? 'curl() { command curl -sS --fail-with-body "$@"; }\n' : '';
+    const strict = language === 'sh' && output === undefined ? 'curl() { command curl -sS --fail "$@"; }\n' : '';
     const script = strict + this.#withPorts(text);
     const [program, args] = language === 'js'
       ? [process.execPath, ['--input-type=module', '-e', script]]
