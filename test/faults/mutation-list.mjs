@@ -29,14 +29,14 @@ export const MUTATIONS = [
   },
   {
     window: 'L4', what: 'what is in flight is not remembered', file: `${BROKER}/checkpoint.ts`,
-    find: '[...channel.inFlightRecords(), ...channel.returnedRecords(), ...channel.deferredRecords()]',
-    replace: '[...channel.returnedRecords(), ...channel.deferredRecords()]',
+    find: '[...channel.held.inFlightRecords(), ...channel.held.returnedRecords(), ...channel.held.deferredRecords()]',
+    replace: '[...channel.held.returnedRecords(), ...channel.held.deferredRecords()]',
     test: WINDOWS, name: 'L4: loses nothing that is in flight, attempts included',
   },
   {
     window: 'L5', what: 'what is deferred is not remembered', file: `${BROKER}/checkpoint.ts`,
-    find: '[...channel.inFlightRecords(), ...channel.returnedRecords(), ...channel.deferredRecords()]',
-    replace: '[...channel.inFlightRecords(), ...channel.returnedRecords()]',
+    find: '[...channel.held.inFlightRecords(), ...channel.held.returnedRecords(), ...channel.held.deferredRecords()]',
+    replace: '[...channel.held.inFlightRecords(), ...channel.held.returnedRecords()]',
     test: WINDOWS, name: 'L5: loses nothing that is deferred, published so or requeued',
   },
   {
@@ -96,18 +96,18 @@ export const MUTATIONS = [
     test: WINDOWS, name: 'L11: keeps no backlog from a channel that is created then',
   },
   {
-    window: 'L12', what: 'a timeout needs the disk', file: `${BROKER}/channel.ts`,
-    find: 'this.#giveBack(this.#takeFromFlight(slot));\n      slot', replace: `${onDisk('this.#takeFromFlight(slot)')}\n      slot`,
+    window: 'L12', what: 'a timeout needs the disk', file: `${BROKER}/held-messages.ts`,
+    find: 'this.giveBack(this.takeFromFlight(slot));\n      slot', replace: `${onDisk('this.takeFromFlight(slot)')}\n      slot`,
     test: WINDOWS, name: 'L12: loses no message that times out',
   },
   {
-    window: 'L13', what: 'the end of a delay needs the disk', file: `${BROKER}/channel.ts`,
-    find: 'left -= 1) this.#return(this.#deferred.pop()!);', replace: `left -= 1) { ${onDisk('this.#deferred.pop()!')} }`,
+    window: 'L13', what: 'the end of a delay needs the disk', file: `${BROKER}/held-messages.ts`,
+    find: 'left -= 1) this.addReturned(this.#deferred.pop()!);', replace: `left -= 1) { ${onDisk('this.#deferred.pop()!')} }`,
     test: WINDOWS, name: 'L13: loses no deferred message that becomes due',
   },
   {
-    window: 'L14', what: 'a requeue needs the disk', file: `${BROKER}/channel.ts`,
-    find: 'if (delayMs === 0) {\n      this.#giveBack(record);', replace: `if (delayMs === 0) {\n      ${onDisk('record')}`,
+    window: 'L14', what: 'a requeue needs the disk', file: `${BROKER}/channel-answers.ts`,
+    find: 'if (delayMs === 0) {\n      held.giveBack(record);', replace: `if (delayMs === 0) {\n      ${onDisk('record', 'held')}`,
     test: WINDOWS, name: 'L14: loses no message that is requeued, and refuses no REQ',
   },
   {
@@ -208,6 +208,6 @@ export const MUTATIONS = [
 ];
 
 /** As in stock nsqd: the message goes on if the disk takes it, and is dropped otherwise. */
-function onDisk(record) {
-  return `const moved = ${record}; try { this.#context.directory.probe(false); this.#return(moved); } catch { moved.chunk.letGo(); }`;
+function onDisk(record, held = 'this') {
+  return `const moved = ${record}; try { this.#context.directory.probe(false); ${held}.addReturned(moved); } catch { moved.chunk.letGo(); }`;
 }

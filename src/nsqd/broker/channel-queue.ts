@@ -8,7 +8,7 @@
 
 import { RingBuffer } from '../../lib/collections/ring-buffer.js';
 import type { HeldRecord } from './held-record.js';
-import type { LogCursor } from './log-cursor.js';
+import type { DropTest, LogCursor } from './log-cursor.js';
 
 /** A returned message waits for at most this many queued ones, as it would behind stock nsqd's default memory queue. */
 const RETURN_BEHIND_MAX = 10_000;
@@ -73,6 +73,10 @@ export class ChannelQueue {
     return this.#returned.values();
   }
 
+  clearReturned(): void {
+    this.#returned.clear();
+  }
+
   // --- unread messages ---------------------------------------------------------------------------------------------------
 
   /** Hot path (bench: delivery). The cursor to take from, standing at its next record; null when nothing is unread. */
@@ -101,9 +105,51 @@ export class ChannelQueue {
     this.#taken += count;
   }
 
-  /** Forgets everything that waits. */
-  empty(): void {
-    this.#returned.clear();
+  /** Gives up unread messages, oldest first, as LogCursor.dropWhile. */
+  dropUnread(isDropped: DropTest, countMax: number): number {
+    let dropped = 0;
+    for (const cursor of this.cursors) {
+      dropped += cursor.dropWhile(isDropped, countMax - dropped);
+      if (cursor.available() > 0) break;
+    }
+    return dropped;
+  }
+
+  skipUnread(): void {
     for (const cursor of this.cursors) cursor.skipTo(cursor.limit);
+  }
+
+  // --- logs --------------------------------------------------------------------------------------------------------------
+
+  /** Unread records of which memory has no copy. */
+  recordsOnDiskOnly(): number {
+    return this.cursors.reduce((sum, { log, reader }) => sum + log.recordsOnDiskOnly(reader), 0);
+  }
+
+  /** Steps over messages that wait elsewhere, or are for others, as far as nothing unread comes before them. */
+  passSkips(): void {
+    for (const cursor of this.cursors) cursor.passSkips();
+  }
+
+  /** Reads an own queue from now on, before what the topic releases. */
+  addOwnQueue(cursor: LogCursor): void {
+    this.cursors.unshift(cursor);
+  }
+
+  /** Forgets the own queue once everything in it is finished. True when it did. */
+  dropFinishedQueue(): boolean {
+    const own = this.ownCursor;
+    if (own === null || own.available() > 0 || own.log.liveChunks().some(({ held }) => held > 0)) return false;
+    own.skipTo(own.limit);
+    own.log.trim();
+    if (!own.log.isEmpty()) return false;
+    own.log.removeReader(own.reader);
+    this.cursors.shift();
+    return true;
+  }
+
+  /** Lets go of the readers. */
+  detach(): void {
+    for (const { log, reader } of this.cursors) log.removeReader(reader);
   }
 }

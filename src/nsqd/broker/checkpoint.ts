@@ -50,14 +50,14 @@ export function topicCheckpoint(
 }
 
 function channelCheckpoint(topic: CheckpointedTopic, channel: Channel, wallOffsetMs: number): ChannelCheckpoint {
-  const waiting = channel.journal.takeWaiting();
+  const waiting = channel.held.journal.takeWaiting();
   for (const record of waiting) record.remembered = KNOWN;
-  const held = [...channel.takeInFlightChanges(), ...waiting];
+  const held = [...channel.held.takeInFlightChanges(), ...waiting];
   return {
     name: channel.name,
     ...placesOfCursors(topic, channel),
     held: held.map((record) => heldState(topic.log, record, wallOffsetMs)),
-    gone: channel.journal.takeGone(),
+    gone: channel.held.journal.takeGone(),
   };
 }
 
@@ -75,11 +75,11 @@ function placesOfCursors(
 
 /** The journal begins anew with a snapshot that tells everything. */
 function takeAll(channel: Channel): HeldRecord[] {
-  const held = [...channel.inFlightRecords(), ...channel.returnedRecords(), ...channel.deferredRecords()];
-  channel.takeInFlightChanges();
-  channel.journal.takeGone();
+  const held = [...channel.held.inFlightRecords(), ...channel.held.returnedRecords(), ...channel.held.deferredRecords()];
+  channel.held.takeInFlightChanges();
+  channel.held.journal.takeGone();
   for (const record of held) if (record.chunk.segment !== null) record.remembered = KNOWN;
-  channel.journal.takeWaiting();
+  channel.held.journal.takeWaiting();
   return held;
 }
 

@@ -15,7 +15,6 @@ import { topicOptionsOf } from '../options.js';
 import { StorageError } from '../storage/file-system.js';
 import { BODY_OFFSET, recordBytes } from '../storage/record.js';
 import type { BrokerContext, BrokerOptions, DeadLetterTopic } from './context.js';
-import { UNKNOWN } from './held-journal.js';
 import type { HeldJournal } from './held-journal.js';
 import type { HeldRecord } from './held-record.js';
 import { PublishError } from './publish-error.js';
@@ -84,7 +83,6 @@ export class DeadLetters {
   readonly #context: BrokerContext;
   readonly #where: string;
   readonly #journal: HeldJournal;
-  readonly #onFinished: () => void;
   readonly #alarm: Alarm;
   readonly #leaving = new Set<HeldRecord>();
   /** Of these, the ones to be written again, oldest first. */
@@ -93,15 +91,12 @@ export class DeadLetters {
   /** Messages moved since the start. */
   count = 0;
 
-  /** `where` names the channel in the log; `onFinished` hears that messages have gone. */
-  constructor(
-    rule: DeadLetterRule, context: BrokerContext, where: string, journal: HeldJournal, onFinished: () => void,
-  ) {
+  /** `where` names the channel in the log. */
+  constructor(rule: DeadLetterRule, context: BrokerContext, where: string, journal: HeldJournal) {
     this.#rule = rule;
     this.#context = context;
     this.#where = where;
     this.#journal = journal;
-    this.#onFinished = onFinished;
     this.#alarm = context.alarmClock.newAlarm((nowMs) => this.#retry(nowMs));
   }
 
@@ -126,16 +121,10 @@ export class DeadLetters {
 
   /** The channel forgets all its messages. */
   clear(): void {
-    for (const record of this.#leaving) this.#letGo(record);
+    for (const record of this.#leaving) this.#journal.letGo(record);
     this.#leaving.clear();
     this.#waiting = [];
     this.#alarm.cancel();
-  }
-
-  #letGo(record: HeldRecord): void {
-    record.isWaiting = false;
-    if (record.remembered !== UNKNOWN) this.#journal.left(record.chunk, record.position);
-    record.chunk.letGo();
   }
 
   stop(): void {
@@ -179,10 +168,10 @@ export class DeadLetters {
     }
     for (const record of records) {
       this.#leaving.delete(record);
-      this.#letGo(record);
+      this.#journal.letGo(record);
     }
     this.count += records.length;
-    this.#onFinished();
+    this.#journal.change();
   }
 
   #wait(records: readonly HeldRecord[]): void {

@@ -137,7 +137,7 @@ class ChannelExport {
     this.#directory = context.directory;
     this.#own = channel.cursors.length > 1 ? channel.cursors[0]! : null;
     this.#wallOffsetMs = context.clock.wallMs() - context.clock.monotonicMs();
-    this.#deferredPlaces = new RecordPlaces(channel.deferredRecords());
+    this.#deferredPlaces = new RecordPlaces(channel.held.deferredRecords());
     const queue = channelQueueName(topic.name, channel.name);
     const firstFile = this.#own?.log.files.nextNumber ?? 0;
     this.#writer = new QueueWriter(this.#directory, queue, firstFile, context.options.maxBytesPerFile);
@@ -152,8 +152,8 @@ class ChannelExport {
     const cursor = this.#channel.cursors.at(-1)!;
     if (isLarge) this.#linkOrCopyUnread(cursor);
     else this.#copyUnread(cursor);
-    for (const record of this.#channel.returnedRecords()) this.#copyHeld(record);
-    for (const record of this.#channel.inFlightRecords()) this.#copyHeld(record);
+    for (const record of this.#channel.held.returnedRecords()) this.#copyHeld(record);
+    for (const record of this.#channel.held.inFlightRecords()) this.#copyHeld(record);
     for (const record of this.#deferredInLogOrder()) this.#exportDeferred(record);
     this.#evict(null);
     const ownMetaText = this.#writer.finish();
@@ -286,7 +286,7 @@ class ChannelExport {
   /** The channel's own queue first, then the topic's log. */
   #deferredInLogOrder(): HeldRecord[] {
     const { log } = this.#topic;
-    return [...this.#channel.deferredRecords()].sort((a, b) =>
+    return [...this.#channel.held.deferredRecords()].sort((a, b) =>
       Number(a.chunk.owner === log) - Number(b.chunk.owner === log)
       || a.chunk.firstIndex - b.chunk.firstIndex || a.position - b.position);
   }

@@ -18,6 +18,9 @@ export interface Skip {
   readonly to: LogPosition;
 }
 
+/** Whether the record at `start` of `bytes` is to be dropped. */
+export type DropTest = (bytes: Uint8Array, start: number) => boolean;
+
 export class LogCursor {
   readonly log: MessageLog;
   readonly reader: LogReader;
@@ -91,7 +94,7 @@ export class LogCursor {
    * Gives up unread messages, from the oldest on, while the test is true and at most so many. Returns their number. Throws
    * StorageError where a message cannot be read; what was given up before stays given up.
    */
-  dropWhile(isDropped: (bytes: Uint8Array, start: number) => boolean, countMax: number): number {
+  dropWhile(isDropped: DropTest, countMax: number): number {
     const { reader } = this;
     let dropped = 0;
     for (; dropped < countMax && this.available() > 0; dropped += 1) {

@@ -33,9 +33,9 @@ export function oldestOfChannel(channel: Channel): number | null {
 }
 
 function* wanted(channel: Channel): Generator<HeldRecord> {
-  yield* channel.inFlightRecords();
-  yield* channel.returnedRecords();
-  for (const record of channel.deferredRecords()) if (record.attempts > 0) yield record;
+  yield* channel.held.inFlightRecords();
+  yield* channel.held.returnedRecords();
+  for (const record of channel.held.deferredRecords()) if (record.attempts > 0) yield record;
 }
 
 /** Of the messages that wait for the topic's first channel, or for the end of its pause. */

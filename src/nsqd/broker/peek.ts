@@ -53,11 +53,11 @@ export function peekChannel(channel: Channel, limits: PeekLimits, nowMs: number)
   const { countMax } = limits;
   return {
     queued: queuedOf(channel, limits),
-    inFlight: channel.longestInFlight(countMax).map(({ chunk, position, attempts, owner, deliveredMs, deadlineMs }) => ({
+    inFlight: channel.held.longestInFlight(countMax).map(({ chunk, position, attempts, owner, deliveredMs, deadlineMs }) => ({
       ...messageAt(headOf(chunk, position, BODY_OFFSET + limits.bodyBytesMax), attempts, limits),
       owner, ageMs: nowMs - deliveredMs, timeoutInMs: Math.max(0, deadlineMs - nowMs),
     })),
-    deferred: channel.earliestDeferred(countMax).map(({ chunk, position, attempts, dueMs }) => ({
+    deferred: channel.held.earliestDeferred(countMax).map(({ chunk, position, attempts, dueMs }) => ({
       ...messageAt(headOf(chunk, position, BODY_OFFSET + limits.bodyBytesMax), attempts, limits),
       dueInMs: Math.max(0, dueMs - nowMs),
     })),
@@ -67,7 +67,7 @@ export function peekChannel(channel: Channel, limits: PeekLimits, nowMs: number)
 /** As the channel would hand them out: returned messages come when their turn has come, or nothing else is there. */
 function queuedOf(channel: Channel, limits: PeekLimits): PeekedMessage[] {
   const unread = unreadOf(channel, limits);
-  const returned = channel.returnedRecords()[Symbol.iterator]();
+  const returned = channel.held.returnedRecords()[Symbol.iterator]();
   const queued: PeekedMessage[] = [];
   let taken = channel.takenCount;
   let nextUnread = unread.next();

@@ -55,8 +55,8 @@ export function restoreChannel(
     if (place.record.index >= place.cursor.reader.index) skips.get(place.cursor)!.push(skipOver(place.record));
     chunk.hold();
     const record = { chunk, position, attempts, dueMs: 0, turn: 0, isWaiting: true, remembered: OUTDATED };
-    if (dueMs > 0) channel.addDeferred({ ...record, dueMs: dueMs + monotonicOffsetMs });
-    else channel.addReturned(record);
+    if (dueMs > 0) channel.held.addDeferred({ ...record, dueMs: dueMs + monotonicOffsetMs });
+    else channel.held.addReturned(record);
   });
   for (const place of gone) if (place !== null) skips.get(place.cursor)!.push(skipOver(place.record));
   for (const [cursor, added] of skips) cursor.insertSkips(added);

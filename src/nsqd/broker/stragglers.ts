@@ -54,7 +54,7 @@ export class Stragglers {
     const chunks = logs.flatMap((each) => chunksToClear(each));
     if (chunks.length === 0) return false;
     const step = firstOf(chunks, STEP_BYTES);
-    for (const channel of channels.values()) this.#moveAll(channel, channel.stragglersIn(step));
+    for (const channel of channels.values()) this.#moveAll(channel, channel.held.stragglersIn(step));
     for (const chunk of step) (chunk.owner as MessageLog).evictIfFar(chunk);
     return step.size < chunks.length;
   }

@@ -18,8 +18,9 @@ import { StorageError } from '../storage/file-system.js';
 import type { LogPosition } from '../storage/log-reader.js';
 import type { MessageLog } from '../storage/message-log.js';
 import { RECORD_OVERHEAD_BYTES, recordBytes, recordTimestampMs } from '../storage/record.js';
-import type { Channel, DropTest } from './channel.js';
+import type { Channel } from './channel.js';
 import type { BrokerContext } from './context.js';
+import type { DropTest } from './log-cursor.js';
 
 /** Messages dropped from one queue before the event loop gets its turn. */
 const DROPS_PER_PASS_MAX = 10_000;
@@ -285,7 +286,7 @@ function bytesFrom(first: Chunk | null, position: number): number {
 function averageRecordBytes(topic: BoundedTopic, channel: Channel): number {
   if (topic.messageCount > 0) return topic.messageBytes / topic.messageCount + RECORD_OVERHEAD_BYTES;
   // Nothing was published since the start.
-  for (const { chunk } of [...channel.returnedRecords(), ...channel.deferredRecords()]) return chunk.length / chunk.count;
+  for (const { chunk } of [...channel.held.returnedRecords(), ...channel.held.deferredRecords()]) return chunk.length / chunk.count;
   return RECORD_OVERHEAD_BYTES;
 }
 

@@ -7,7 +7,7 @@ import {
 import { CLOSE_WAIT_FRAME, OK_FRAME } from '../../../lib/protocol/frame.js';
 import { quoteBytesLikeGo } from '../../../lib/text/go-quote.js';
 import { isValidName } from '../../../lib/protocol/names.js';
-import type { AnswerOutcome } from '../../broker/channel.js';
+import type { AnswerOutcome } from '../../broker/channel-answers.js';
 import { ID_BYTES } from '../../storage/record.js';
 import type { BodyReader } from '../body-reader.js';
 import type { CommandClient } from './client.js';

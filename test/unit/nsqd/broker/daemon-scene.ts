@@ -2,7 +2,8 @@
 
 import { Logger, LogLevel } from '../../../../src/lib/log/logger.js';
 import { Broker } from '../../../../src/nsqd/broker/broker.js';
-import type { AnswerOutcome, Channel } from '../../../../src/nsqd/broker/channel.js';
+import type { AnswerOutcome } from '../../../../src/nsqd/broker/channel-answers.js';
+import type { Channel } from '../../../../src/nsqd/broker/channel.js';
 import type { BrokerOptions } from '../../../../src/nsqd/broker/context.js';
 import { DEFAULTS } from '../../../../src/nsqd/options.js';
 import { DataDirectory } from '../../../../src/nsqd/storage/data-directory.js';
