@@ -29,14 +29,12 @@ export const MUTATIONS = [
   },
   {
     window: 'L4', what: 'what is in flight is not remembered', file: `${BROKER}/checkpoint.ts`,
-    find: '[...channel.held.inFlightRecords(), ...channel.held.returnedRecords(), ...channel.held.deferredRecords()]',
-    replace: '[...channel.held.returnedRecords(), ...channel.held.deferredRecords()]',
+    find: '[...channel.held.takeInFlightChanges(), ...waiting]', replace: '[...waiting]',
     test: WINDOWS, name: 'L4: loses nothing that is in flight, attempts included',
   },
   {
     window: 'L5', what: 'what is deferred is not remembered', file: `${BROKER}/checkpoint.ts`,
-    find: '[...channel.held.inFlightRecords(), ...channel.held.returnedRecords(), ...channel.held.deferredRecords()]',
-    replace: '[...channel.held.inFlightRecords(), ...channel.held.returnedRecords()]',
+    find: '[...channel.held.takeInFlightChanges(), ...waiting]', replace: 'channel.held.takeInFlightChanges()',
     test: WINDOWS, name: 'L5: loses nothing that is deferred, published so or requeued',
   },
   {
@@ -162,7 +160,7 @@ export const MUTATIONS = [
   },
   {
     window: 'D1', what: 'channels begin at the beginning', file: `${BROKER}/checkpoint.ts`,
-    find: 'cursor: topic.log.placeOf(topicCursor.reader),', replace: 'cursor: [0, 0],',
+    find: 'cursor: topic.log.placeOf(cursors.at(-1)!.reader),', replace: 'cursor: [0, 0],',
     test: 'test/unit/nsqd/broker/restart.test.ts', name: 'brings again what was finished since the last checkpoint, and nothing older',
   },
   {
