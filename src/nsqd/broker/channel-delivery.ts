@@ -147,6 +147,7 @@ export class ChannelDelivery {
    */
   #deliverRun(cursor: LogCursor, max: number, subscriber: Subscriber, nowMs: number): number {
     if (subscriber.sampleRate > 0) return this.#deliverOne(cursor, subscriber, nowMs);
+    const table = this.#inFlight;
     const { chunk, position } = cursor.reader;
     const bytes = chunk!.bytes ?? chunk!.load();
     const runMax = Math.min(max, this.#queue.runLength(cursor), subscriber.readyRoom());
@@ -156,9 +157,9 @@ export class ChannelDelivery {
     while (count < runMax) {
       const next = end + recordBytes(bytes, end);
       if (next > endMax && count > 0) break;
-      const slot = this.#inFlight.add(bytes, end, chunk!, end, recordAttempts(bytes, end) + 1, subscriber, nowMs);
+      const slot = table.add(bytes, end, chunk!, end, recordAttempts(bytes, end) + 1, subscriber, nowMs);
       if (slot === NO_SLOT) break;
-      if (this.#isLatencyMeasured) this.#inFlight.publishedMs[slot] = recordTimestampMs(bytes, end);
+      if (this.#isLatencyMeasured) table.publishedMs[slot] = recordTimestampMs(bytes, end);
       end = next;
       count += 1;
     }
