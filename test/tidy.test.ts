@@ -135,6 +135,10 @@ describe('the table of what stock nsqd loses', () => {
     if (window !== 'L18') expect(MUTATIONS.some((mutation) => mutation.window === window)).toBe(true);
   });
 
+  it.each(MUTATIONS)('takes away something that is there: $window, $what', ({ file, find }) => {
+    expect(readFileSync(join(ROOT, file), 'utf8').split(find).length - 1).toBe(1);
+  });
+
   it.each(rows)('names a test that exists for %s', (window, tests) => {
     if (WITHOUT_TEST.includes(window)) return expect(tests).toBe('');
     for (const test of tests.split('; ')) {
