@@ -17,8 +17,6 @@ const TEMPORARY_FILE = /^(?:nsqd\.dat|.+\.diskqueue\.meta\.dat|.+\.nsqd-ts\.stat
 const PROBE_BYTES = 1024 * 1024;
 
 export class DataDirectory {
-  /** Names this run of the daemon in files that only it can vouch for. */
-  readonly run = randomBytes(6).toString('hex');
   readonly path: string;
   readonly fileSystem: FileSystem;
   readonly setAside: SetAside;
@@ -33,6 +31,14 @@ export class DataDirectory {
     this.path = path === '' ? '.' : path;
     this.fileSystem = fileSystem;
     this.setAside = new SetAside(fileSystem);
+  }
+
+  /**
+   * Names a run of a queue in files that only it can vouch for. A topic that is created again begins another one: what could
+   * not be removed of its namesake must not be taken for its own.
+   */
+  newRun(): string {
+    return randomBytes(6).toString('hex');
   }
 
   /**

@@ -95,7 +95,7 @@ export class MessageLog implements ChunkOwner {
     this.directory = directory;
     this.pool = pool;
     this.policy = settings.policy;
-    this.run = directory.run;
+    this.run = directory.newRun();
     this.#settings = settings;
     this.#files = new LogFiles(name, directory, settings.bytesPerFileMax, (failure) => this.#syncFailed(failure));
   }

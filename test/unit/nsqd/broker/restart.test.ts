@@ -178,6 +178,22 @@ describe('a crash', () => {
     expect([next.numbers('t', 'c').depth, next.numbers('t', 'd').depth]).toEqual([2, 1]);
   });
 
+  it('finds what was published to a topic whose deleted namesake left its side file behind', () => {
+    const scene = new Scene();
+    const client = scene.connect();
+    scene.publish([A, B, C]);
+    for (const delivery of client.deliveries) client.finish(delivery);
+    checkpoint(scene);
+    scene.fileSystem.failures = (operation, path) => (operation === 'remove' && path.endsWith('.state') ? { code: 'EIO' } : null);
+    scene.broker.deleteTopic('t');
+    scene.publish([D]);
+    expect(scene.disk.names('/data')).toContain('t.nsqd-ts.state');
+    const next = scene.crash();
+    const later = next.connect();
+    next.endTurn();
+    expect(later.taken()).toEqual([D]);
+  });
+
   it('gives ids on from where they were, even if the clock was stepped back', () => {
     const scene = new Scene();
     const first = scene.connect();
