@@ -73,8 +73,10 @@ export class Segment {
   cutBack(size: number): void {
     this.size = size;
     this.writtenBytes = Math.min(this.writtenBytes, size);
+    // While it is closed nothing was added to it, and what an earlier write left is still there.
+    if (this.#fd === null) return;
     this.hasFragment = true;
-    if (this.#fd !== null) this.#fileSystem.truncate(this.#fd, this.path, size);
+    this.#fileSystem.truncate(this.#fd, this.path, size);
     this.hasFragment = false;
   }
 

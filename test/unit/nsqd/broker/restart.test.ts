@@ -304,6 +304,22 @@ describe('a clean stop', () => {
     expect(queuesOf(next)['t:c']).toEqual([...'abcdefg']);
   });
 
+  it('does not link a file that ends with a piece of a refused message, closed since or not', async () => {
+    const scene = new Scene({ linkBytesMin: 0 });
+    scene.channel();
+    scene.publish([A]);
+    scene.fileSystem.failures = (operation) =>
+      operation === 'write' || operation === 'truncate' ? { code: 'ENOSPC', written: 0.5 } : null;
+    scene.publish([B]);
+    checkpoint(scene);
+    scene.publish([C]);
+    scene.fileSystem.failures = null;
+    const fragmentBytes = scene.disk.content('/data/t.diskqueue.000000.dat')!.length - recordsOf(A).length;
+    expect(fragmentBytes).toBeGreaterThan(0);
+    await scene.stop();
+    expect(queuesOf(scene)['t:c']).toEqual([A]);
+  });
+
   it('does not link what has left its place in the log', async () => {
     const scene = new Scene({ options: { maxBytesPerFile: 62 }, linkBytesMin: 0 });
     const client = scene.connect({ ready: 0 });
