@@ -105,8 +105,8 @@ class Inode {
     this.synced = medium.bytes();
   }
 
-  /** Disks write sectors whole. */
-  #isInOneSector(position: number, { length }: Buffer): boolean {
+  /** Disks write sectors whole, and so do kernels with the pages they are in: what is written over within one is there or not. */
+  isInOneSector(position: number, { length }: Buffer): boolean {
     const isOverwrite = length > 0 && position + length <= this.size;
     return isOverwrite && Math.floor(position / SECTOR_BYTES) === Math.floor((position + length - 1) / SECTOR_BYTES);
   }
@@ -120,7 +120,7 @@ class Inode {
       const fate = prng.next();
       if (fate < 0.4) continue;
       if (bytes === null) this.truncate(position);
-      else this.write(position, fate < 0.7 && !this.#isInOneSector(position, bytes) ? bytes.subarray(0, prng.integer(0, bytes.length)) : bytes);
+      else this.write(position, fate < 0.7 && !this.isInOneSector(position, bytes) ? bytes.subarray(0, prng.integer(0, bytes.length)) : bytes);
     }
     this.synced = this.bytes();
     this.unsynced = [];
@@ -286,7 +286,7 @@ export class SimFileSystem implements FileSystem {
     } catch (error) {
       const share = error instanceof CrashError ? this.#shareAtDeath() : (error as SimulatedError).written;
       const part = all.subarray(0, Math.min(Math.floor(all.length * share), all.length - 1));
-      if (part.length > 0) inode.write(position, part);
+      if (part.length > 0 && !inode.isInOneSector(position, all)) inode.write(position, part);
       throw error;
     }
     inode.write(position, all);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { channelQueueName, DataDirectory } from '../../../../src/nsqd/storage/data-directory.js';
+import { Prng } from '../../../support/prng.js';
 import { SimFileSystem } from '../../../support/sim-file-system.js';
 
 function directoryWith(...names: readonly string[]): { directory: DataDirectory; fileSystem: SimFileSystem } {
@@ -63,6 +64,24 @@ describe('DataDirectory', () => {
 
   it('stands for the current directory when no path is given', () => {
     expect(new DataDirectory('', new SimFileSystem()).metadataPath()).toBe('nsqd.dat');
+  });
+});
+
+describe('a file that is written over in place', () => {
+  /** More than one, for a death may write nothing, or any part. */
+  const DEATHS = 20;
+
+  it.each([
+    ['the process dies', (fileSystem: SimFileSystem) => (fileSystem.crashAt = fileSystem.operations + 2)],
+    ['the disk fails half way', (fileSystem: SimFileSystem) => fileSystem.failNth(2, { code: 'EIO', written: 0.5 })],
+  ])('is whole when %s, within a sector', (_cause, fail) => {
+    for (let seed = 1; seed <= DEATHS; seed += 1) {
+      const fileSystem = new SimFileSystem({ prng: new Prng(seed) });
+      fileSystem.disk.put('/data/a', 'former');
+      fail(fileSystem);
+      expect(() => new DataDirectory('/data', fileSystem).overwrite('/data/a', 'latter')).toThrow();
+      expect(fileSystem.disk.content('/data/a')?.toString()).toBe('former');
+    }
   });
 });
 
