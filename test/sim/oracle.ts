@@ -219,6 +219,8 @@ export class Oracle {
     // Whoever delivers an uncertain message has one copy of it; another may wait in a file.
     added.mayRepeat = true;
     channel.entries.set(message.number, added);
+    // It was the topic's, and is again after a crash, until the channel's place is written.
+    topic.released.push(message);
     return added;
   }
 

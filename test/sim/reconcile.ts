@@ -63,9 +63,10 @@ function recreate(broker: Broker, model: TopicModel, channels: readonly ChannelM
   for (const channel of channels) {
     model.channels.set(channel.name, channel);
     topic.getChannel(channel.name);
+    // The first one takes all that the topic has, if the pause did not reach the disk.
+    model.release();
   }
   for (const channel of model.channels.values()) channel.isPaused = topic.findChannel(channel.name)!.isPaused;
-  model.release();
 }
 
 function allNumbers(topic: TopicModel): number[] {
