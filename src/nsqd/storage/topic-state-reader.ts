@@ -14,7 +14,18 @@ export function parseTopicState(text: string, metaText: string | null): Restored
   const state = parseLine(first);
   if (!isTopicState(state) || !goesWith(state.run, state.metaText, metaText)) return null;
   // The last piece is what follows the last line end: nothing, or a torn line.
-  return afterChanges(state, rest.slice(0, -1).map(parseLine).filter(isStateChange));
+  return afterChanges(state, changesOf(rest.slice(0, -1)));
+}
+
+/** Up to the first that is none: a power failure may lose a line and keep the next, which only says what changed since. */
+function changesOf(lines: readonly string[]): StateChange[] {
+  const changes: StateChange[] = [];
+  for (const line of lines) {
+    const change = parseLine(line);
+    if (!isStateChange(change)) break;
+    changes.push(change);
+  }
+  return changes;
 }
 
 function parseLine(line: string): unknown {

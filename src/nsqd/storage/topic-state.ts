@@ -2,7 +2,7 @@
 // stands, which messages are out with which attempts, and when deferred ones are due. Stock nsqd ignores the file.
 //
 //   line 1   a snapshot, JSON
-//   line 2   a change since then, JSON       (appended with the turn it belongs to; a torn last line is left out)
+//   line 2   a change since then, JSON       (appended with the turn it belongs to; the file ends before a damaged line)
 //   line 3   a checkpoint: all changes since the line before
 //   ...
 //

@@ -194,6 +194,27 @@ describe('a crash', () => {
     expect(later.taken()).toEqual([D]);
   });
 
+  it('with the power gone, that lost a checkpoint but kept the one behind it, loses no message of the lost one', () => {
+    const path = '/data/t.nsqd-ts.state';
+    const scene = new Scene();
+    scene.connect({ ready: 2 });
+    checkpoint(scene);
+    const lines: Buffer[] = [];
+    for (const body of [A, B]) {
+      const { length } = scene.disk.content(path)!;
+      scene.publish([body]);
+      checkpoint(scene);
+      lines.push(scene.disk.content(path)!.subarray(length));
+    }
+    const whole = scene.disk.content(path)!;
+    const lost = whole.indexOf(lines[0]!);
+    scene.disk.put(path, Buffer.concat([whole.subarray(0, lost), Buffer.alloc(lines[0]!.length), lines[1]!]));
+    const next = scene.crash();
+    const later = next.connect();
+    next.endTurn();
+    expect(bodies(later)).toEqual([A, B]);
+  });
+
   it('gives ids on from where they were, even if the clock was stepped back', () => {
     const scene = new Scene();
     const first = scene.connect();

@@ -98,11 +98,11 @@ describe('a side file that is JSON, but damaged', () => {
     '5', 'null', '[]', '{"deferred":null}', '{"deferred":[0,70]}', '{"channel":"c","held":[0,0,0]}', '{"channel":5,"held":[0,0,0,0,0]}',
     '{"at":null}', '{"at":{"released":[0,0]}}', '{"at":{"released":[0,0],"channels":[{"name":"c","cursor":[0,0]}]}}',
     '{"at":{"released":[9,9],"channels":[]},"held":null}', '{"deferred":[0,70,9],"held":null}', '{"deferred":null,"channel":"c","held":[1,0,35,1,7]}',
-  ])('loses only the change %s', (line) => {
-    const change = { deferred: [0, 70, 9] as const };
-    const state = parseTopicState(`${TEXT}${line}\n${formatStateChange(change)}`, RUNNING_META);
-    expect(state).toEqual(parseTopicState(TEXT + formatStateChange(change), RUNNING_META));
-    expect(state?.deferred.at(-1)).toEqual(change.deferred);
+  ])('ends before the change %s', (line) => {
+    const [before, behind] = [[0, 70, 9], [0, 80, 9]].map(([file, at, dueMs]) => formatStateChange({ deferred: [file!, at!, dueMs!] }));
+    const state = parseTopicState(`${TEXT}${before}${line}\n${behind}`, RUNNING_META);
+    expect(state).toEqual(parseTopicState(TEXT + before, RUNNING_META));
+    expect(state?.deferred.at(-1)).toEqual([0, 70, 9]);
   });
 });
 
