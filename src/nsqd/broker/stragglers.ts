@@ -62,11 +62,9 @@ export class Stragglers {
   #moveAll(channel: Channel, stragglers: readonly Straggler[]): void {
     if (stragglers.length === 0) return;
     const own = this.#topic.ownQueueOf(channel);
-    const places: LogPosition[] = [];
-    for (const { chunk, position, attempts } of stragglers) {
-      const bytes = chunk.load();
-      places.push(append(own.log, bytes, position, attempts));
-    }
+    // All is read before anything is appended: what a failure left uncommitted would go in with the next move, as unread.
+    for (const { chunk } of stragglers) chunk.load();
+    const places = stragglers.map(({ chunk, position, attempts }) => append(own.log, chunk.load(), position, attempts));
     own.log.commit();
     for (const { chunk } of places) chunk!.hold();
     own.extendOver(places[0]!);

@@ -197,10 +197,10 @@ describe('a crash', () => {
   it('with the power gone, that lost a checkpoint but kept the one behind it, loses no message of the lost one', () => {
     const path = '/data/t.nsqd-ts.state';
     const scene = new Scene();
-    scene.connect({ ready: 2 });
+    scene.connect({ ready: 3 });
     checkpoint(scene);
     const lines: Buffer[] = [];
-    for (const body of [A, B]) {
+    for (const body of [A, B, C]) {
       const { length } = scene.disk.content(path)!;
       scene.publish([body]);
       checkpoint(scene);
@@ -208,11 +208,11 @@ describe('a crash', () => {
     }
     const whole = scene.disk.content(path)!;
     const lost = whole.indexOf(lines[0]!);
-    scene.disk.put(path, Buffer.concat([whole.subarray(0, lost), Buffer.alloc(lines[0]!.length), lines[1]!]));
+    scene.disk.put(path, Buffer.concat([whole.subarray(0, lost), Buffer.alloc(lines[0]!.length), ...lines.slice(1)]));
     const next = scene.crash();
     const later = next.connect();
     next.endTurn();
-    expect(bodies(later)).toEqual([A, B]);
+    expect(bodies(later)).toEqual([A, B, C]);
   });
 
   it('gives ids on from where they were, even if the clock was stepped back', () => {

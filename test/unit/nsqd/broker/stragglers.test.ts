@@ -141,6 +141,17 @@ describe('stragglers', () => {
     expect(next.disk.content('/data/t:c.diskqueue.meta.dat')?.toString()).toMatch(/^10\n/);
   });
 
+  it('are there once when some could not be read at first', () => {
+    const scene = leaveStragglers();
+    scene.fileSystem.failNth(3, { code: 'EIO' }, 'read');
+    scene.advance(20);
+    expect(scene.fileSystem.failed).toHaveLength(1);
+    scene.publish(['x'.padEnd(60, '.')]);
+    scene.advance(20);
+    expect(bytesOn(scene.disk)).toBeLessThan(2 * FILE_BYTES);
+    expect(scene.numbers()).toEqual({ depth: 1, inFlight: 0, deferred: 10 });
+  });
+
   it('stay where they are while the disk takes nothing, and go once it does', () => {
     const scene = leaveStragglers();
     scene.fileSystem.failures = (operation) => (operation === 'write' ? { code: 'ENOSPC' } : null);
