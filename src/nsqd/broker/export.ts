@@ -64,7 +64,6 @@ function exportOwnMessages(
   if (needsState) topic.stateFile.replace({ run: log.run, isFinal: isListed, ...own, channels });
   context.directory.replace(context.directory.queueMetaPath(topic.name), own.metaText, true);
   if (!needsState) topic.stateFile.remove();
-  topic.stateFile.close();
   if (isCopied) log.discardAll();
   else log.files.close();
 }

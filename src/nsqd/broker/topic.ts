@@ -539,7 +539,6 @@ export class Topic implements TurnTopic, ChannelTopic, DeadLetterTopic, BoundedT
     this.#checkpointAlarm.cancel();
     this.log.discardAll();
     const { directory } = this.#context;
-    this.stateFile.close();
     directory.discard(directory.topicStatePath(this.name));
     directory.discard(directory.queueMetaPath(this.name));
   }

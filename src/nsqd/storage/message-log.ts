@@ -457,9 +457,10 @@ export class MessageLog implements ChunkOwner {
 
   // --- syncing and removing ------------------------------------------------------------------------------------------
 
-  /** Flushes everything written so far to the medium, directory entries included. */
+  /** Flushes everything written so far to the medium, directory entries included; then the files are closed until needed. */
   flush(done: SyncDone): void {
     this.#files.sync(done);
+    this.#files.close();
   }
 
   /**

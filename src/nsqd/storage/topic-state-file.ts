@@ -12,7 +12,6 @@ export class TopicStateFile {
   readonly #path: string;
   #size = 0;
   #snapshotBytes = 0;
-  #fd: number | null = null;
   /** The last checkpoint behind the snapshot, to leave the file alone when nothing has changed. */
   #lastCheckpoint = '';
 
@@ -29,7 +28,6 @@ export class TopicStateFile {
   /** `isDurable` flushes it to the medium. Throws StorageError; the former content is then untouched. */
   replace(state: TopicState, isDurable = false): void {
     const text = formatTopicState(state);
-    this.close();
     this.#directory.replace(this.#path, text, isDurable);
     this.#size = Buffer.byteLength(text);
     this.#snapshotBytes = this.#size;
@@ -52,19 +50,18 @@ export class TopicStateFile {
   #append(text: string, isDurable: boolean): void {
     const { fileSystem } = this.#directory;
     const bytes = Buffer.from(text);
-    this.#fd ??= fileSystem.openForWriting(this.#path);
-    fileSystem.write(this.#fd, this.#path, bytes, 0, bytes.length, this.#size);
-    this.#size += bytes.length;
-    if (isDurable) fileSystem.syncDataNow(this.#fd, this.#path);
-  }
-
-  close(): void {
-    if (this.#fd !== null) this.#directory.fileSystem.close(this.#fd);
-    this.#fd = null;
+    // Not kept open: with thousands of topics, descriptors are scarcer than the time that opening takes.
+    const fd = fileSystem.openForWriting(this.#path);
+    try {
+      fileSystem.write(fd, this.#path, bytes, 0, bytes.length, this.#size);
+      this.#size += bytes.length;
+      if (isDurable) fileSystem.syncDataNow(fd, this.#path);
+    } finally {
+      fileSystem.close(fd);
+    }
   }
 
   remove(): void {
-    this.close();
     this.#directory.discard(this.#path);
     this.#size = 0;
     this.#snapshotBytes = 0;
