@@ -121,7 +121,9 @@ export class LogFiles {
 
   /** False when the file could not be removed. */
   #discard(segment: Segment): boolean {
-    this.#segments = this.#segments.filter((each) => each !== segment);
+    // Nearly always the oldest.
+    if (this.#segments[0] === segment) this.#segments.shift();
+    else this.#segments = this.#segments.filter((each) => each !== segment);
     return segment.discard();
   }
 
