@@ -8,8 +8,9 @@ import { sharedDaemon } from '../support/daemon.js';
 import { delay, eventually } from '../support/eventually.js';
 import { expectDueAfter, LATE_MS_MAX } from '../support/timing.js';
 
-const TIMEOUT_MS = 400;
-const TIMEOUT_MAX_MS = 1_500;
+/** Long enough that a busy machine still answers, and touches, in time. */
+const TIMEOUT_MS = 1_000;
+const TIMEOUT_MAX_MS = 3_000;
 
 const daemon = sharedDaemon({ flags: [`--msg-timeout=${TIMEOUT_MS}ms`, `--max-msg-timeout=${TIMEOUT_MAX_MS}ms`] });
 
@@ -153,7 +154,7 @@ describe.concurrent('TOUCH', () => {
     const message = await client.nextMessage();
     let touchedAtMs = 0;
     for (let index = 1; index <= 4; index += 1) {
-      await eventually(() => expect(performance.now() - message.atMs).toBeGreaterThan(index * 200));
+      await eventually(() => expect(performance.now() - message.atMs).toBeGreaterThan(index * 400));
       touchedAtMs = performance.now();
       client.touch(message);
     }

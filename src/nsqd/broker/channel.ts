@@ -30,6 +30,9 @@ import type { Subscriber } from './subscriber.js';
 import type { ClientPlace } from './topology.js';
 import type { TurnChannel } from './turn.js';
 
+/** Which of its counters a channel counts dropped messages in. */
+export type DropCounter = 'droppedCount' | 'expiredCount';
+
 /** The topic, as its channels need it. */
 export interface ChannelTopic {
   readonly name: string;
@@ -282,18 +285,25 @@ export class Channel implements TurnChannel {
     this.touch();
   }
 
-  /** Gives up unread messages, oldest first, as LogCursor.dropWhile. */
-  dropUnread(isDropped: DropTest, countMax: number): number {
+  /** Gives up unread messages, oldest first, as LogCursor.dropWhile. They are counted also where the rest cannot be read. */
+  dropUnread(isDropped: DropTest, countMax: number, counter: DropCounter): number {
+    const before = this.#queue.unread();
     try {
       return this.#queue.dropUnread(isDropped, countMax);
     } finally {
+      this[counter] += before - this.#queue.unread();
       this.#journal.change();
     }
   }
 
   /** The same for messages that came back, in the order in which they did. */
-  dropReturned(isDropped: DropTest, countMax: number): number {
-    return this.held.dropReturned(isDropped, countMax);
+  dropReturned(isDropped: DropTest, countMax: number, counter: DropCounter): number {
+    const before = this.#queue.length();
+    try {
+      return this.held.dropReturned(isDropped, countMax);
+    } finally {
+      this[counter] += before - this.#queue.length();
+    }
   }
 
   /** Closes the consumers and lets go of everything. The topic takes it out of its map. */

@@ -18,7 +18,7 @@ import { StorageError } from '../storage/file-system.js';
 import type { LogPosition } from '../storage/log-reader.js';
 import type { MessageLog } from '../storage/message-log.js';
 import { RECORD_OVERHEAD_BYTES, recordBytes, recordTimestampMs } from '../storage/record.js';
-import type { Channel } from './channel.js';
+import type { Channel, DropCounter } from './channel.js';
 import type { BrokerContext } from './context.js';
 import type { DropTest } from './log-cursor.js';
 
@@ -34,6 +34,8 @@ export interface BoundedTopic {
   readonly name: string;
   readonly log: MessageLog;
   readonly released: LogPosition;
+  /** Up to where messages are as durable as asked for; those behind it have not been acknowledged. */
+  readonly kept: LogPosition;
   readonly channels: ReadonlyMap<string, Channel>;
   /** Published since the start: with them grows what the topic keeps. */
   readonly messageCount: number;
@@ -158,14 +160,12 @@ export class TopicBounds {
       for (const channel of this.#topic.channels.values()) {
         const { unread, held } = sizeOfChannel(this.#topic, channel);
         const excess = Math.min(unread + held - bytesMax, unread - maxTopicBytes / 2);
-        const { dropped, isDone } = dropFrom(channel, excessTest(excess));
-        channel.droppedCount += dropped;
+        const { dropped, isDone } = dropFrom(channel, excessTest(excess), 'droppedCount');
         if (dropped > 0) this.#tellOnce('full, the oldest messages are dropped');
         if (!isDone) return false;
       }
       const unreleased = bytesFrom(this.#topic.released.chunk, this.#topic.released.position);
-      const { dropped, isDone } = this.#dropUnreleased(excessTest(unreleased - bytesMax));
-      this.droppedCount += dropped;
+      const { dropped, isDone } = this.#dropUnreleased(excessTest(unreleased - bytesMax), 'droppedCount');
       if (dropped > 0) this.#tellOnce('full, the oldest messages are dropped');
       if (!isDone) return false;
     }
@@ -190,14 +190,12 @@ export class TopicBounds {
     };
     let mayComeBack = false;
     for (const channel of this.#topic.channels.values()) {
-      const returned = channel.dropReturned(isOld, DROPS_PER_PASS_MAX);
-      const { dropped, isDone } = dropFrom(channel, isOld);
-      channel.expiredCount += returned + dropped;
+      const returned = channel.dropReturned(isOld, DROPS_PER_PASS_MAX, 'expiredCount');
+      const { isDone } = dropFrom(channel, isOld, 'expiredCount');
       if (!isDone || returned === DROPS_PER_PASS_MAX) return false;
       mayComeBack ||= channel.inFlightCount + channel.deferredCount > 0;
     }
-    const { dropped, isDone } = this.#dropUnreleased(isOld);
-    this.expiredCount += dropped;
+    const { isDone } = this.#dropUnreleased(isOld, 'expiredCount');
     if (!isDone) return false;
     this.#lookAgain(nowMs, oldestMs + maxTopicAgeMs - wallMs, mayComeBack);
     return true;
@@ -210,10 +208,11 @@ export class TopicBounds {
     if (mayComeBack) this.#alarm.setNoLaterThan(nowMs + within(maxTopicAgeMs / 10, 100, 10_000));
   }
 
-  #dropUnreleased(isDropped: DropTest): DropResult {
-    const { log, released } = this.#topic;
-    const end = endOfRun(released, log.end(), isDropped);
+  #dropUnreleased(isDropped: DropTest, counter: DropCounter): DropResult {
+    const { kept, released } = this.#topic;
+    const end = endOfRun(released, kept, isDropped);
     const dropped = end.index - released.index;
+    this[counter] += dropped;
     if (dropped > 0) this.#topic.dropUnreleased(end);
     return { dropped, isDone: dropped < DROPS_PER_PASS_MAX };
   }
@@ -225,8 +224,8 @@ interface DropResult {
 }
 
 /** Drops what the channel has not read, from its oldest message on. */
-function dropFrom(channel: Channel, isDropped: DropTest): DropResult {
-  const dropped = channel.dropUnread(isDropped, DROPS_PER_PASS_MAX);
+function dropFrom(channel: Channel, isDropped: DropTest, counter: DropCounter): DropResult {
+  const dropped = channel.dropUnread(isDropped, DROPS_PER_PASS_MAX, counter);
   return { dropped, isDone: dropped < DROPS_PER_PASS_MAX };
 }
 

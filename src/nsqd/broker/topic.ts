@@ -151,6 +151,10 @@ export class Topic implements TurnTopic, ChannelTopic, DeadLetterTopic, BoundedT
     return this.#isExiting;
   }
 
+  get kept(): LogPosition {
+    return this.#kept;
+  }
+
   /** Messages that no channel has yet. */
   depth(): number {
     return this.log.end().index - this.released.index;
