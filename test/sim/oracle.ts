@@ -131,6 +131,8 @@ export class TopicModel {
 export class Oracle {
   readonly topics = new Map<string, TopicModel>();
   ghosts: TopicModel[] = [];
+  /** Of topics whose deletion a crash interrupted some files are left, and found once somebody uses the name again. */
+  remains: TopicModel[] = [];
   readonly messages: MessageModel[] = [];
   /** While a broker starts, what it writes is only noted: the model does not know yet what the broker found. */
   isStarting = false;

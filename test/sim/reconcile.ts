@@ -11,6 +11,7 @@ export function reconcile(broker: Broker, oracle: Oracle): void {
   // Publishers come back, and topics whose creation did not reach `nsqd.dat` with them.
   for (const { name, isEphemeral } of oracle.topics.values()) if (!isEphemeral) broker.getTopic(name);
   for (const topic of broker.topics.values()) if (!isDeadLetterTopic(topic.name)) takeOver(topic, oracle);
+  oracle.remains.push(...oracle.ghosts.filter(({ name }) => broker.findTopic(name) === undefined));
   oracle.ghosts = [];
   const missing = [...oracle.topics.values()].map((model) => ({ model, channels: takeMissing(broker, oracle, model) }));
   oracle.started();
@@ -23,8 +24,9 @@ function isOpen({ isLoose, hasLeftovers }: Oracle): boolean {
 }
 
 /** Brings a topic that the broker has into the model, with whatever a deletion that was lost may have left in it. */
-function takeOver(topic: Topic, oracle: Oracle): void {
-  const ghosts = oracle.ghosts.filter(({ name }) => name === topic.name);
+export function takeOver(topic: Topic, oracle: Oracle): void {
+  const ghosts = [...oracle.ghosts, ...oracle.remains].filter(({ name }) => name === topic.name);
+  oracle.remains = oracle.remains.filter(({ name }) => name !== topic.name);
   if (!oracle.topics.has(topic.name) && ghosts.length === 0 && !isOpen(oracle)) {
     throw new Violation(`topic ${topic.name} came from nowhere`);
   }

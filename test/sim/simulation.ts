@@ -18,7 +18,7 @@ import type { Delivery } from './consumer.js';
 import { DeadLedger, deadLetterTopicOf, isDeadLetterTopic } from './dead-ledger.js';
 import { ChannelModel, Oracle, Violation } from './oracle.js';
 import type { Entry, MessageModel, TopicModel } from './oracle.js';
-import { reconcile } from './reconcile.js';
+import { reconcile, takeOver } from './reconcile.js';
 import { checkFiles, checkNumbers, expectDelivered, expectNothing, isEmpty } from './verdicts.js';
 
 const DATA_PATH = '/data';
@@ -199,6 +199,7 @@ class Simulation {
   #getTopic(name: string): Topic {
     const model = this.#oracle.topic(name);
     const topic = this.#undisturbed(() => this.#broker.getTopic(name));
+    if (this.#oracle.remains.some((each) => each.name === name)) takeOver(topic, this.#oracle);
     if (!this.#oracle.hasLeftovers) return topic;
     // A topic whose files could not be removed comes back with its channels.
     for (const channel of topic.channels.values()) {

@@ -329,14 +329,14 @@ describe('a clean stop', () => {
     const scene = new Scene({ linkBytesMin: 0 });
     scene.channel();
     scene.publish([A]);
-    scene.fileSystem.failures = (operation) =>
-      operation === 'write' || operation === 'truncate' ? { code: 'ENOSPC', written: 0.5 } : null;
-    scene.publish([B]);
-    checkpoint(scene);
-    scene.publish([C]);
-    scene.fileSystem.failures = null;
-    const fragmentBytes = scene.disk.content('/data/t.diskqueue.000000.dat')!.length - recordsOf(A).length;
-    expect(fragmentBytes).toBeGreaterThan(0);
+    const { fileSystem } = scene;
+    for (const body of [B, C]) {
+      fileSystem.failures = (operation) => (operation === 'write' || operation === 'truncate' ? { code: 'ENOSPC', written: 0.5 } : null);
+      scene.publish([body]);
+      fileSystem.failures = null;
+      checkpoint(scene);
+    }
+    expect(scene.disk.content('/data/t.diskqueue.000000.dat')!.length).toBeGreaterThan(recordsOf(A).length);
     await scene.stop();
     expect(queuesOf(scene)['t:c']).toEqual([A]);
   });
