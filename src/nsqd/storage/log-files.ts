@@ -23,6 +23,8 @@ export class LogFiles {
   #committedNextNumber = 0;
   readonly #directorySync: SharedSync;
   readonly #onSyncFailed: (failure: StorageError) => void;
+  /** Not when its number is given out: the directory may be flushed between that and the first write. */
+  readonly #onCreated = (): void => this.#directorySync.changed();
 
   /** `onSyncFailed` hears of every flush that failed, whoever asked for it. */
   constructor(
@@ -71,10 +73,9 @@ export class LogFiles {
   #begin(): void {
     const previous = this.#current;
     if (previous !== null) previous.isSealed = true;
-    this.#current = new Segment(this.#directory, this.#queue, this.#nextNumber, 0, true, this.#onSyncFailed);
+    this.#current = new Segment(this.#directory, this.#queue, this.#nextNumber, 0, true, this.#onSyncFailed, this.#onCreated);
     this.#nextNumber += 1;
     this.#segments.push(this.#current);
-    this.#directorySync.changed();
     if (previous !== null && previous.liveChunks === 0) this.#discard(previous);
   }
 
@@ -132,7 +133,7 @@ export class LogFiles {
   /** Takes over a file found at start. One without records goes at once: null. */
   adopt(number: number, size: number, damage: Damage | null, hasRecords: boolean): Segment | null {
     this.reserve(number + 1);
-    const segment = new Segment(this.#directory, this.#queue, number, size, false, this.#onSyncFailed);
+    const segment = new Segment(this.#directory, this.#queue, number, size, false, this.#onSyncFailed, this.#onCreated);
     segment.isSealed = true;
     segment.writtenBytes = size;
     segment.damage = damage;

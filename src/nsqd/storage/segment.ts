@@ -32,12 +32,13 @@ export class Segment {
   /** The file is this log's own creation: whatever has its name before the first write is a leftover. */
   readonly #isNew: boolean;
   readonly #onSyncFailed: (failure: StorageError) => void;
+  readonly #onCreated: () => void;
   readonly #sync = new SharedSync((done) => this.#startSync(done), false);
   #closesAfterSync = false;
 
   constructor(
     directory: DataDirectory, queue: string, number: number, size: number, isNew: boolean,
-    onSyncFailed: (failure: StorageError) => void,
+    onSyncFailed: (failure: StorageError) => void, onCreated: () => void,
   ) {
     this.#directory = directory;
     this.#fileSystem = directory.fileSystem;
@@ -46,6 +47,7 @@ export class Segment {
     this.size = size;
     this.#isNew = isNew;
     this.#onSyncFailed = onSyncFailed;
+    this.#onCreated = onCreated;
   }
 
   write(bytes: Uint8Array, start: number, length: number, position: number): void {
@@ -55,8 +57,11 @@ export class Segment {
   }
 
   #openForWriting(): number {
-    if (this.#isNew && this.writtenBytes === 0) this.#directory.makeRoomFor(this.path);
-    return this.#fileSystem.openForWriting(this.path);
+    const isFirst = this.#isNew && this.writtenBytes === 0;
+    if (isFirst) this.#directory.makeRoomFor(this.path);
+    const fd = this.#fileSystem.openForWriting(this.path);
+    if (isFirst) this.#onCreated();
+    return fd;
   }
 
   read(bytes: Uint8Array, start: number, length: number, position: number): number {

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { CHUNK_BYTES_MAX } from '../../../../src/nsqd/storage/chunk.js';
 import { StorageError } from '../../../../src/nsqd/storage/file-system.js';
 import type { WritePolicy } from '../../../../src/nsqd/storage/message-log.js';
+import { Prng } from '../../../support/prng.js';
 import { append, dataPath, META_PATH, openLog, publish, recordOf, recordsOf, take } from './logs.js';
 import type { LogScene } from './logs.js';
 
@@ -167,6 +168,24 @@ describe('a commit that fails', () => {
     expect(() => scene.log.commit()).toThrow(StorageError);
     const next = openLog({}, scene.disk);
     expect(take(next.log, next.log.addReader(null))).toEqual(['a']);
+  });
+});
+
+describe('a new file', () => {
+  it('outlives a power failure once it is synced, whatever was flushed before it was written', () => {
+    for (let seed = 1; seed <= 20; seed += 1) {
+      const scene = openLog({ bytesPerFileMax: RECORD_BYTES });
+      scene.log.addReader(null);
+      publish(scene.log, 'x');
+      append(scene.log, 'a');
+      scene.log.flush(() => {});
+      scene.log.commit();
+      let failure: StorageError | null | undefined;
+      scene.log.sync((error) => (failure = error));
+      expect(failure).toBeNull();
+      scene.disk.losePower(new Prng(seed));
+      expect(scene.disk.content(dataPath(1))).toEqual(recordsOf('a'));
+    }
   });
 });
 
