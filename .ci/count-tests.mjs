@@ -1,14 +1,34 @@
-// Prints `<passed> <failed>` for a report of vitest's json reporter. A test file that failed without a failed test,
-// because it could not be loaded, counts as one failure.
+// Usage: node count-tests.mjs REPORT FAILURES
+// Prints `<passed> <failed>` for a report of vitest's json reporter, and appends to the file FAILURES what failed: a line with
+// the test's file and name, then the first lines of its message. A test file that failed without a failed test, because it
+// could not be loaded, counts as one failure.
 
-import { readFileSync } from 'node:fs';
+import { appendFileSync, readFileSync } from 'node:fs';
+import { relative } from 'node:path';
 
-const report = JSON.parse(readFileSync(process.argv[2], 'utf8'));
+const SHOWN_MESSAGE_LINES = 15;
+
+const [reportPath, failuresPath] = process.argv.slice(2);
+
 let passed = 0;
 let failed = 0;
-for (const file of report.testResults) {
-  const failedHere = file.assertionResults.filter((test) => test.status === 'failed').length;
+for (const file of JSON.parse(readFileSync(reportPath, 'utf8')).testResults) {
+  const failures = failuresOf(file);
   passed += file.assertionResults.filter((test) => test.status === 'passed').length;
-  failed += failedHere === 0 && file.status === 'failed' ? 1 : failedHere;
+  failed += failures.length;
+  for (const { name, message } of failures) report(`${relative(process.cwd(), file.name)} > ${name}`, message);
 }
 console.log(passed, failed);
+
+function failuresOf(file) {
+  const failures = file.assertionResults
+    .filter((test) => test.status === 'failed')
+    .map((test) => ({ name: test.fullName, message: test.failureMessages.join('\n') }));
+  if (failures.length === 0 && file.status === 'failed') return [{ name: 'the file itself', message: file.message ?? '' }];
+  return failures;
+}
+
+function report(title, message) {
+  const shown = message.split('\n').slice(0, SHOWN_MESSAGE_LINES).map((line) => `     ${line}`);
+  appendFileSync(failuresPath, [`FAIL ${title}`, ...shown, ''].join('\n'));
+}
