@@ -604,8 +604,12 @@ export class Topic implements TurnTopic, ChannelTopic, DeadLetterTopic, BoundedT
     }
   }
 
-  /** True when more are to be moved. */
+  /**
+   * True when more are to be moved. Nothing is moved while the side file does not stand: without it, a start after a crash
+   * reads both the old places and the new ones.
+   */
   #moveStragglers(): boolean {
+    if (this.#stateIsUrgent) return true;
     try {
       return this.#stragglers.move();
     } catch (error) {

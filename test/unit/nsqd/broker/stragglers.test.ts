@@ -159,6 +159,7 @@ describe('stragglers', () => {
     expect(scene.numbers()).toEqual({ depth: 0, inFlight: 0, deferred: 10 });
     scene.fileSystem.failures = null;
     scene.advance(2000);
+    scene.advance(20);
     expect(bytesOn(scene.disk)).toBeLessThan(2 * FILE_BYTES);
     expect(scene.crash().numbers()).toEqual({ depth: 0, inFlight: 0, deferred: 10 });
   });
@@ -166,6 +167,28 @@ describe('stragglers', () => {
 
 describe('a crash while stragglers are moved', () => {
   const all = stragglers(10, 20);
+
+  it('repeats none of a channel that the side file could not be told of', () => {
+    const scene = new Scene({ options: OPTIONS });
+    scene.publish(['first']);
+    scene.advance(20);
+    const isSideFile = (path: string): boolean => path.includes('.nsqd-ts.');
+    scene.fileSystem.failures = (_operation, path) => (isSideFile(path) ? { code: 'ENOSPC' } : null);
+    addStragglers(scene, 0);
+    scene.advance(20);
+    const next = scene.crash();
+    const client = next.connect({ ready: 1 });
+    next.endTurn();
+    const found: string[] = [];
+    while (client.deliveries.length > 0) {
+      for (const delivery of client.deliveries.splice(0)) {
+        found.push(delivery.body);
+        client.finish(delivery);
+      }
+      next.endTurn();
+    }
+    expect(found.filter((body) => STRAGGLERS.includes(body)).sort()).toEqual(STRAGGLERS);
+  });
 
   it.each([
     ['disk', false], ['fsync', false], ['disk', true], ['fsync', true],
