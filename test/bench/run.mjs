@@ -2,7 +2,7 @@
 // and prints median and spread. See README.md for what is measured and how to read it.
 
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -16,6 +16,7 @@ import { goalTable, goalsOf, runLine, table } from './report.mjs';
 import { EXTRA_SETUPS, SETUP_NAMES, setupsOf } from './setups.mjs';
 
 const GROUPS = ['quick', 'full'];
+const HALT_POLL_FILE = '/sys/module/haltpoll/parameters/guest_halt_poll_ns';
 const WARMUP_MS = 700;
 const START_TIMEOUT_MS = 120_000;
 /** Numbers that show that a case works, and nothing of speed. */
@@ -150,12 +151,20 @@ function describeConditions() {
     ours: command,
     runs: options.runs,
     seconds: options.sizes.measureMs / 1000,
+    idle: idleCores(),
   };
   if (options.sizes.scale !== 1) conditions.scale = `${options.sizes.scale}: not the numbers that the titles say`;
   if (options.peer !== undefined) {
     conditions.peer = execFileSync(options.peer, ['--version'], { encoding: 'utf8' }).trim();
   }
   return conditions;
+}
+
+/** What cores do that have nothing to do: see README.md, "Virtual machines". */
+function idleCores() {
+  if (!existsSync(HALT_POLL_FILE)) return 'as the kernel likes';
+  const pollNs = Number(readFileSync(HALT_POLL_FILE, 'latin1'));
+  return pollNs === 0 ? 'cores are given back to the hypervisor at once' : `cores poll for ${pollNs / 1000} us`;
 }
 
 function readOptions() {
