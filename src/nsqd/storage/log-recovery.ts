@@ -21,6 +21,14 @@ export interface RecoveryReport {
   readonly warnings: readonly string[];
 }
 
+/** What the files of one log share while they are walked. */
+interface Recovery {
+  readonly ids: GreatestId;
+  /** For reading: a fresh buffer for each piece would cost more than reading it. */
+  readonly scratch: Uint8Array;
+  readonly warnings: string[];
+}
+
 interface ScannedRun extends RecordRun {
   /** Where its last record begins, counted from the run's start. */
   readonly lastStart: number;
@@ -48,25 +56,33 @@ export function recoverLog(log: MessageLog): RecoveryReport {
   const warnings: string[] = [];
   if (metaText !== null && meta === null) warnings.push('metadata is unreadable, taking all data files as unread');
   if (meta !== null) log.reservePlace([meta.writeFileNumber, meta.writePosition]);
-  for (const number of fileNumbers) {
-    const path = log.directory.dataPath(log.name, number);
-    if (isConsumed(meta, number)) {
-      log.adopt(number, 0, [], null);
-      continue;
-    }
-    const from = meta !== null && number === meta.readFileNumber ? meta.readPosition : 0;
-    const isLast = number === fileNumbers.at(-1);
-    const file = scanFile(fileSystem, path, from, isLast, ids);
-    if (file.tornAt !== null) {
-      cutTornRecord(fileSystem, path, file.tornAt);
-      const bytes = file.size - file.tornAt;
-      warnings.push(`${path} ends in a torn record: ${bytes} bytes from offset ${file.tornAt} left out`);
-    }
-    const isUnused = isLast && from === 0 && file.runs.length === 0 && file.gaps.length === 0;
-    if (isUnused) log.directory.discard(path); // Its number is taken again, so that no gap is left in the numbering.
-    else adoptFile(log, number, file, warnings);
+  const scratch = log.pool.acquire(CHUNK_BYTES_MAX);
+  try {
+    for (const number of fileNumbers) recoverFile(log, number, number === fileNumbers.at(-1), meta, { ids, scratch, warnings });
+  } finally {
+    log.pool.release(scratch);
   }
   return { metaText, greatestId: ids.greatest, warnings };
+}
+
+function recoverFile(log: MessageLog, number: number, isLast: boolean, meta: QueueMeta | null, recovery: Recovery): void {
+  const { fileSystem } = log.directory;
+  const { warnings } = recovery;
+  const path = log.directory.dataPath(log.name, number);
+  if (isConsumed(meta, number)) {
+    log.adopt(number, 0, [], null);
+    return;
+  }
+  const from = meta !== null && number === meta.readFileNumber ? meta.readPosition : 0;
+  const file = scanFile(fileSystem, path, from, isLast, recovery);
+  if (file.tornAt !== null) {
+    cutTornRecord(fileSystem, path, file.tornAt);
+    const bytes = file.size - file.tornAt;
+    warnings.push(`${path} ends in a torn record: ${bytes} bytes from offset ${file.tornAt} left out`);
+  }
+  const isUnused = isLast && from === 0 && file.runs.length === 0 && file.gaps.length === 0;
+  if (isUnused) log.directory.discard(path); // Its number is taken again, so that no gap is left in the numbering.
+  else adoptFile(log, number, file, warnings);
 }
 
 /** A file before the read position: its removal was interrupted. */
@@ -116,12 +132,12 @@ function cutTornRecord(fileSystem: FileSystem, path: string, size: number): void
 }
 
 function scanFile(
-  fileSystem: FileSystem, path: string, from: number, isLast: boolean, ids: GreatestId,
+  fileSystem: FileSystem, path: string, from: number, isLast: boolean, recovery: Recovery,
 ): ScannedFile {
   const size = fileSystem.size(path) ?? 0;
   const fd = fileSystem.openForReading(path);
   try {
-    return new FileScan(fileSystem, fd, path, size, ids).run(from, isLast);
+    return new FileScan(fileSystem, fd, path, size, recovery).run(from, isLast);
   } finally {
     fileSystem.close(fd);
   }
@@ -133,16 +149,16 @@ class FileScan {
   readonly #fd: number;
   readonly #path: string;
   readonly #size: number;
-  readonly #ids: GreatestId;
+  readonly #recovery: Recovery;
   readonly #runs: ScannedRun[] = [];
   readonly #gaps: Gap[] = [];
 
-  constructor(fileSystem: FileSystem, fd: number, path: string, size: number, ids: GreatestId) {
+  constructor(fileSystem: FileSystem, fd: number, path: string, size: number, recovery: Recovery) {
     this.#fileSystem = fileSystem;
     this.#fd = fd;
     this.#path = path;
     this.#size = size;
-    this.#ids = ids;
+    this.#recovery = recovery;
   }
 
   run(from: number, isLast: boolean): ScannedFile {
@@ -166,7 +182,7 @@ class FileScan {
   #walk(from: number, end: number): number {
     let position = from;
     while (position < end) {
-      const run = scanRun(this.#fileSystem, this.#fd, this.#path, position, end, this.#ids);
+      const run = scanRun(this.#fileSystem, this.#fd, this.#path, position, end, this.#recovery);
       if (run.count === 0) break;
       this.#runs.push(run);
       position += run.length;
@@ -190,10 +206,9 @@ class FileScan {
 
 /** The whole records of the next piece of the file: as many as fit a chunk, or one that is larger. */
 function scanRun(
-  fileSystem: FileSystem, fd: number, path: string, position: number, size: number, ids: GreatestId,
+  fileSystem: FileSystem, fd: number, path: string, position: number, size: number, { ids, scratch: bytes }: Recovery,
 ): ScannedRun {
   const wanted = Math.min(CHUNK_BYTES_MAX, size - position);
-  const bytes = Buffer.allocUnsafe(wanted);
   const available = fileSystem.read(fd, path, bytes, 0, wanted, position);
   let length = 0;
   let count = 0;
@@ -214,23 +229,34 @@ function scanRun(
 
 /** Finds the greatest of many ids: records are not in the order of their ids once some came back to their queue. */
 class GreatestId {
+  readonly #bytes = Buffer.alloc(ID_BYTES);
+
   /** Null until an id was seen. */
-  greatest: string | null = null;
-  #words = [0, 0, 0, 0];
+  get greatest(): string | null {
+    return this.#bytes[0] === 0 ? null : this.#bytes.toString('latin1');
+  }
 
   /** The id whose 16 bytes start at `at`; what is no id is left out. */
-  see(bytes: Buffer, at: number): void {
-    for (let word = 0; word < 4; word += 1) {
-      const difference = readInt32(bytes, at + 4 * word) - this.#words[word]!;
+  see(bytes: Uint8Array, at: number): void {
+    for (let word = 0; word < ID_BYTES; word += 4) {
+      const difference = readInt32(bytes, at + word) - readInt32(this.#bytes, word);
       if (difference < 0) return;
       if (difference > 0) return this.#take(bytes, at);
     }
   }
 
-  #take(bytes: Buffer, at: number): void {
-    const id = bytes.toString('latin1', at, at + ID_BYTES);
-    if (!/^[0-9a-f]{16}$/.test(id)) return;
-    this.greatest = id;
-    this.#words = [0, 4, 8, 12].map((word) => readInt32(bytes, at + word));
+  #take(bytes: Uint8Array, at: number): void {
+    if (!isId(bytes, at)) return;
+    for (let index = 0; index < ID_BYTES; index += 1) this.#bytes[index] = bytes[at + index]!;
   }
+}
+
+/** True for 16 lower-case hexadecimal digits. */
+function isId(bytes: Uint8Array, at: number): boolean {
+  for (let index = at; index < at + ID_BYTES; index += 1) {
+    const byte = bytes[index]!;
+    const isDigit = byte >= 0x30 && byte <= 0x39;
+    if (!isDigit && !(byte >= 0x61 && byte <= 0x66)) return false;
+  }
+  return true;
 }
