@@ -1,14 +1,14 @@
-// Usage: node count-tests.mjs REPORT FAILURES
+// Usage: node count-tests.mjs REPORT FAILURES SKIPS
 // Prints `<passed> <failed>` for a report of vitest's json reporter, and appends to the file FAILURES what failed: a line with
 // the test's file and name, then the first lines of its message. A test file that failed without a failed test, because it
-// could not be loaded, counts as one failure.
+// could not be loaded, counts as one failure. Appends to the file SKIPS a line for each test that was skipped.
 
 import { appendFileSync, readFileSync } from 'node:fs';
 import { relative } from 'node:path';
 
 const SHOWN_MESSAGE_LINES = 15;
 
-const [reportPath, failuresPath] = process.argv.slice(2);
+const [reportPath, failuresPath, skipsPath] = process.argv.slice(2);
 
 let passed = 0;
 let failed = 0;
@@ -16,7 +16,10 @@ for (const file of JSON.parse(readFileSync(reportPath, 'utf8')).testResults) {
   const failures = failuresOf(file);
   passed += file.assertionResults.filter((test) => test.status === 'passed').length;
   failed += failures.length;
-  for (const { name, message } of failures) report(`${relative(process.cwd(), file.name)} > ${name}`, message);
+  const path = relative(process.cwd(), file.name);
+  for (const { name, message } of failures) report(`${path} > ${name}`, message);
+  const skipped = file.assertionResults.filter((test) => test.status === 'skipped' || test.status === 'pending');
+  for (const { fullName } of skipped) appendFileSync(skipsPath, `skip ${path} > ${fullName}\n`);
 }
 console.log(passed, failed);
 

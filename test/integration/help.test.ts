@@ -6,7 +6,7 @@ import { hostname } from 'node:os';
 import { beforeAll, describe, expect, it } from 'vitest';
 
 import { OPTION_ROWS } from '../../src/nsqd/options.js';
-import { isStock, runToExit } from '../support/daemon.js';
+import { isStock, runToExit, stockProgram } from '../support/daemon.js';
 
 /** The word behind a flag: none for what needs no value. */
 type Word = '' | 'string' | 'int' | 'duration' | 'value';
@@ -27,7 +27,7 @@ const STOCK: readonly (readonly [flag: string, word: Word, shown: string])[] = [
   ['max-body-size', 'int', '5242880'], ['max-req-timeout', 'duration', '1h0m0s'],
   ['max-heartbeat-interval', 'duration', '1m0s'], ['max-rdy-count', 'int', '2500'], ['max-output-buffer-size', 'int', '65536'],
   ['max-output-buffer-timeout', 'duration', '30s'], ['min-output-buffer-timeout', 'duration', '25ms'],
-  ['output-buffer-timeout', 'duration', '250ms'], ['max-channel-consumers', 'int', ''],
+  ['output-buffer-timeout', 'duration', '250ms'], ['max-channel-consumers', 'int', 'any'],
   ['statsd-address', 'string', ''], ['statsd-interval', 'duration', '1m0s'], ['statsd-mem-stats', '', 'true'],
   ['statsd-prefix', 'string', '"nsq.%s"'], ['statsd-udp-packet-size', 'int', '508'], ['statsd-exclude-ephemeral', '', ''],
   ['e2e-processing-latency-percentile', 'value', ''], ['e2e-processing-latency-window-time', 'duration', '10m0s'],
@@ -36,6 +36,8 @@ const STOCK: readonly (readonly [flag: string, word: Word, shown: string])[] = [
   ['deflate', '', 'true'], ['max-deflate-level', 'int', '6'], ['snappy', '', 'true'],
   ['enable-experiment', 'value', ''],
 ];
+/** What NSQ's repository has, and its release 1.3.0 not yet. */
+const AFTER_RELEASE = new Set(['auth-http-request-method', 'enable-experiment', 'topology-region', 'topology-zone']);
 /** What stock nsqd does not have. */
 const OWN = [
   'dead-letter-topic-suffix', 'drain-timeout', 'durability', 'http-auth-token-file', 'max-attempts', 'max-defer-timeout',
@@ -43,13 +45,23 @@ const OWN = [
   'sigterm-mode', 'topic-overflow',
 ];
 
+interface ShownFlag {
+  readonly word: string;
+  readonly shown: string;
+}
+
+/** The flags of `--help`. */
+async function usage(program?: readonly string[]): Promise<ReadonlyMap<string, ShownFlag>> {
+  const { code, output } = await runToExit(['--help'], undefined, program);
+  expect(code).toBe(0);
+  const flags = output.matchAll(/^  -(\S+)(?: (\S+))?\n {4}\t.*?(?: \(default (.*)\))?$/gm);
+  return new Map([...flags].map(([, flag, word, value]) => [flag!, { word: word ?? '', shown: value ?? '' }]));
+}
+
 describe('the usage text', () => {
-  let shown = new Map<string, { word: string; shown: string }>();
+  let shown: ReadonlyMap<string, ShownFlag> = new Map();
   beforeAll(async () => {
-    const { code, output } = await runToExit(['--help']);
-    expect(code).toBe(0);
-    const flags = output.matchAll(/^  -(\S+)(?: (\S+))?\n {4}\t.*?(?: \(default (.*)\))?$/gm);
-    shown = new Map([...flags].map(([, flag, word, value]) => [flag!, { word: word ?? '', shown: value ?? '' }]));
+    shown = await usage();
   });
 
   it.each(STOCK)('has --%s, which takes "%s" and is %s by default', (flag, word, value) => {
@@ -60,6 +72,15 @@ describe('the usage text', () => {
 
   it.skipIf(isStock)('has no other flags but our own', () => {
     expect([...shown.keys()].sort()).toEqual([...STOCK.map(([flag]) => flag), ...OWN].sort());
+  });
+
+  it.skipIf(stockProgram === undefined)('of stock nsqd has the flags this is compared with', async () => {
+    const stock = await usage([stockProgram ?? '']);
+    const released = STOCK.filter(([flag]) => stock.has(flag) || !AFTER_RELEASE.has(flag));
+    const expected = released.map(([flag, word, value]) => [flag, { word, shown: value }]);
+    const printed = released.map(([flag, , value]) => [flag, value === 'any' ? { ...stock.get(flag), shown: value } : stock.get(flag)]);
+    expect(printed).toEqual(expected);
+    expect([...stock.keys()].sort()).toEqual(released.map(([flag]) => flag).sort());
   });
 });
 

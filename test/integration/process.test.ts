@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 
 import { bodiesOf, drain, numbered } from '../support/consume.js';
 import { readTopics, storedMessages, topicMetadataPath, writeQueue } from '../support/data-directory.js';
-import { Daemon, isStock, runToExit, sharedDaemon, temporaryDirectory } from '../support/daemon.js';
+import { Daemon, isStock, runToExit, sharedDaemon, stockProgram, temporaryDirectory } from '../support/daemon.js';
 import { delay, eventually } from '../support/eventually.js';
 
 const ADDRESSES = ['--tcp-address=127.0.0.1:0', '--http-address=127.0.0.1:0'];
@@ -181,10 +181,11 @@ describe.concurrent('the data directory', () => {
 describe.concurrent('a damaged nsqd.dat', () => {
   const damaged = ['', '{"topics":[{"name":"t"', 'garbage', '[]'];
 
-  it.skipIf(!isStock).for(damaged)('%j stops stock nsqd', async (text, { expect }) => {
+  it.skipIf(stockProgram === undefined).for(damaged)('%j stops stock nsqd', async (text, { expect }) => {
     using directory = new Directory();
     writeFileSync(topicMetadataPath(directory.path), text);
-    const { code, output } = await runToExit([...ADDRESSES, `--data-path=${directory.path}`]);
+    const flags = [...ADDRESSES, `--data-path=${directory.path}`];
+    const { code, output } = await runToExit(flags, undefined, [stockProgram ?? '']);
     expect(code).toBe(1);
     expect(output).toContain('FATAL: failed to load metadata - failed to parse metadata in ');
   });

@@ -1,4 +1,4 @@
-// One data directory, two daemons: stock nsqd and the daemon under test in turn, in both directions. Needs NSQD_STOCK.
+// One data directory, two daemons: stock nsqd and the daemon under test in turn, in both directions.
 
 import { readdirSync } from 'node:fs';
 import { describe, it } from 'vitest';
@@ -11,7 +11,7 @@ import { eventually } from '../support/eventually.js';
 import { FIXTURE_TOPICS, FixtureDirectory } from '../support/fixture-directory.js';
 
 const hasStock = stockProgram !== undefined;
-if (!hasStock) console.warn('NSQD_STOCK names no stock nsqd: tests with directories of both daemons are skipped');
+if (!hasStock) console.warn('skipped: tests with directories of both daemons; `npm run test:prepare` builds a stock nsqd');
 
 /** A stock nsqd on the directory. */
 function startStock(path: string, flags: readonly string[] = []): Promise<Daemon> {

@@ -1,13 +1,13 @@
 // The three client programs: how each is built, and the command that runs it. `prepare` installs what the program's own
 // manifest pins (into ignored directories) and throws with a one-line reason when that is impossible here.
 
-import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { requireTool, runTool, tryTool } from './tools.mjs';
+
 const HERE = import.meta.dirname;
-const INSTALL_TIMEOUT_MS = 300_000;
 
 export const CLIENTS = [
   { name: 'go-nsq', prepare: prepareGo },
@@ -53,20 +53,4 @@ function installOnce(markPath, manifestPaths, install) {
   if (existsSync(markPath) && readFileSync(markPath, 'utf8') === hash) return;
   install();
   writeFileSync(markPath, hash);
-}
-
-function requireTool(file, args) {
-  const { error, status } = spawnSync(file, args, { stdio: 'ignore' });
-  if (error !== undefined || status !== 0) throw new Error(`${file} is not usable here (${file} ${args.join(' ')})`);
-}
-
-/** For what is native and not everywhere: its checks report themselves as skipped. */
-function tryTool(file, args, cwd) {
-  spawnSync(file, args, { cwd, stdio: 'ignore', timeout: INSTALL_TIMEOUT_MS });
-}
-
-function runTool(file, args, cwd) {
-  const result = spawnSync(file, args, { cwd, encoding: 'utf8', timeout: INSTALL_TIMEOUT_MS });
-  if (result.status === 0) return;
-  throw new Error(`${file} ${args[0]} failed: ${result.error?.message ?? result.stderr}`);
 }

@@ -4,7 +4,7 @@
 // clients.mjs, what it may ask for in suite.mjs, the daemon process in daemon.mjs, the cluster in cluster/.
 //
 //   NSQD_CMD   daemon command, split on spaces (default: node bin/nsqd-ts.js)
-//   NSQ_BIN    directory of stock nsqlookupd, nsqadmin and utilities; without it the cluster is skipped
+//   NSQ_BIN    directory of stock nsqlookupd, nsqadmin and utilities; without it they are built (stock.mjs)
 //   CI=true    a client that cannot be built is a failure instead of a skip
 //   arguments  names of the clients to run, `cluster` among them (default: all)
 
@@ -12,6 +12,7 @@ import { AUTH_CHECKS, CHECKS } from './checks.mjs';
 import { CLIENTS } from './clients.mjs';
 import { runCluster } from './cluster/run-cluster.mjs';
 import { runAuthSuite, runSuite } from './suite.mjs';
+import { lastLine } from './tools.mjs';
 
 const CLUSTER = 'cluster';
 const NAMES = [...CLIENTS.map((client) => client.name), CLUSTER];
@@ -40,7 +41,7 @@ async function runClient(client) {
   try {
     command = await client.prepare();
   } catch (error) {
-    const reason = error.message.trim().split('\n').at(-1);
+    const reason = lastLine(error);
     if (isCi) report(client.name, { check: 'build', ok: false, detail: reason });
     else console.log(`skip ${client.name}: ${reason}`);
     return;

@@ -43,8 +43,13 @@ const COMMAND = commandWords(GIVEN_COMMAND ?? `${process.execPath} bin/nsqd-ts.j
 /** True when the daemon under test is NSQ's own nsqd: tests of deliberate differences are skipped then. */
 export const isStock = GIVEN_COMMAND !== undefined && versionLine(COMMAND).includes('built w/go');
 
-/** Path of a stock nsqd for tests of shared data directories, from NSQD_STOCK; undefined when there is none. */
-export const stockProgram: string | undefined = isStock ? COMMAND[0] : process.env['NSQD_STOCK'];
+/** Where `npm run test:prepare` builds the release of NSQ that the tests compare with. */
+const BUILT_STOCK = join(ROOT, 'test/interop/nsq/build/nsqd');
+
+/** Path of a stock nsqd for tests that need both daemons, from NSQD_STOCK or built; undefined when there is none. */
+export const stockProgram: string | undefined = isStock
+  ? COMMAND[0]
+  : process.env['NSQD_STOCK'] ?? (existsSync(BUILT_STOCK) ? BUILT_STOCK : undefined);
 
 if (stockProgram !== undefined && stockProgram.includes('/') && !existsSync(resolve(stockProgram))) {
   throw new Error(`NSQD_STOCK names a missing file: ${stockProgram}`);
@@ -118,8 +123,9 @@ function launch(program: readonly string[], flags: readonly string[], workingDir
 export async function runToExit(
   flags: readonly string[],
   workingDirectory: string = tmpdir(),
+  program: readonly string[] = COMMAND,
 ): Promise<ExitStatus & { readonly output: string }> {
-  const launched = launch(COMMAND, flags, workingDirectory);
+  const launched = launch(program, flags, workingDirectory);
   try {
     const status = await within(launched.exit, START_MS, `exit of the daemon with ${flags.join(' ')}`);
     return { ...status, output: launched.output };

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { DEFAULT_COMMAND, Daemon, Service, freePorts } from '../daemon.mjs';
+import { prepareStock } from '../stock.mjs';
 
 const DAEMON_COUNT = 3;
 const LOOKUPD_COUNT = 2;
@@ -19,10 +20,9 @@ const REQUIRED_PROGRAMS = ['nsqlookupd', 'nsqadmin'];
 
 /** The directory of the stock programs; throws with a one-line reason when there is none. */
 export function findPrograms() {
-  const directory = process.env.NSQ_BIN;
-  if (!directory) throw new Error('NSQ_BIN does not name a directory with nsqlookupd and nsqadmin');
+  const directory = prepareStock();
   const missing = REQUIRED_PROGRAMS.filter((name) => !existsSync(join(directory, name)));
-  if (missing.length > 0) throw new Error(`NSQ_BIN names a directory without ${missing.join(' and ')}`);
+  if (missing.length > 0) throw new Error(`${directory} is without ${missing.join(' and ')}`);
   return directory;
 }
 

@@ -3,6 +3,7 @@
 import { existsSync } from 'node:fs';
 
 import { CLIENTS } from '../clients.mjs';
+import { lastLine } from '../tools.mjs';
 import { Cluster, findPrograms } from './cluster.mjs';
 import { checkDiscovery } from './discovery.mjs';
 import {
@@ -33,7 +34,7 @@ function withGo(skip) {
     const { file } = CLIENTS.find(({ name }) => name === 'go-nsq').prepare();
     return [{ check: 'discovery', run: (cluster) => checkDiscovery(cluster, file) }];
   } catch (error) {
-    skip(`discovery: ${error.message.trim().split('\n').at(-1)}`);
+    skip(`discovery: ${lastLine(error)}`);
     return [];
   }
 }
@@ -44,7 +45,7 @@ export async function runCluster(report, skip) {
   try {
     programs = findPrograms();
   } catch (error) {
-    return skip(error.message);
+    return skip(lastLine(error));
   }
   const cluster = new Cluster(programs);
   const checks = [...withGo(skip), ...CHECKS];
