@@ -38,8 +38,8 @@ export const MUTATIONS = [
     test: WINDOWS, name: 'L5: loses nothing that is deferred, published so or requeued',
   },
   {
-    window: 'L6', what: 'due times are not written with the publish', file: `${BROKER}/topic.ts`,
-    find: 'this.#changes.push({ deferred: deferredState(this.log, publish, this.#wallOffsetMs()) });', replace: '',
+    window: 'L6', what: 'due times are not written with the publish', file: `${BROKER}/topic-checkpoints.ts`,
+    find: 'this.#changes.push({ deferred: deferredState(this.#topic.log, publish, this.#wallOffsetMs()) });', replace: '',
     test: WINDOWS, name: 'L6: keeps due times at a topic without channels',
   },
   {
@@ -88,9 +88,9 @@ export const MUTATIONS = [
     test: WINDOWS, name: 'L10: and another one right after the start lose nothing',
   },
   {
-    window: 'L11', what: 'fan-out needs the disk', file: `${BROKER}/topic.ts`,
+    window: 'L11', what: 'fan-out needs the disk', file: `${BROKER}/topic-backlog.ts`,
     find: 'channel.released(from, deferred, end);',
-    replace: '{ channel.released(from, deferred, end); try { this.#context.directory.probe(false); } catch { channel.empty(); } }',
+    replace: '{ channel.released(from, deferred, end); try { this.#log.directory.probe(false); } catch { channel.empty(); } }',
     test: WINDOWS, name: 'L11: keeps no backlog from a channel that is created then',
   },
   {
@@ -149,8 +149,8 @@ export const MUTATIONS = [
     test: 'test/integration/process.test.ts', name: 'may have a name with percent signs and blanks',
   },
   {
-    window: 'L25', what: 'ids begin anew with the clock', file: `${BROKER}/topic.ts`,
-    find: 'if (greatestId !== null) this.#ids.continueAfter(greatestId);', replace: '',
+    window: 'L25', what: 'ids begin anew with the clock', file: `${BROKER}/own-queues.ts`,
+    find: 'if (greatestId !== null) ids.continueAfter(greatestId);', replace: '',
     test: 'test/unit/nsqd/broker/restart.test.ts', name: 'gives ids on from where they were, even if the clock was stepped back',
   },
   {
@@ -160,7 +160,7 @@ export const MUTATIONS = [
   },
   {
     window: 'D1', what: 'channels begin at the beginning', file: `${BROKER}/checkpoint.ts`,
-    find: 'cursor: topic.log.placeOf(cursors.at(-1)!.reader),', replace: 'cursor: [0, 0],',
+    find: 'cursor: topic.log.placeOf(topicCursor.reader),', replace: 'cursor: [0, 0],',
     test: 'test/unit/nsqd/broker/restart.test.ts', name: 'brings again what was finished since the last checkpoint, and nothing older',
   },
   {
@@ -199,8 +199,8 @@ export const MUTATIONS = [
     test: WINDOWS, name: 'B4: does not bring back what was deleted',
   },
   {
-    window: 'B5', what: 'a drained queue keeps its file', file: `${BROKER}/topic.ts`,
-    find: '      this.log.trim();\n', replace: '',
+    window: 'B5', what: 'a drained queue keeps its file', file: `${BROKER}/topic-checkpoints.ts`,
+    find: '      log.trim();\n', replace: '',
     test: WINDOWS, name: 'B5: a drained queue has no file',
   },
 ];

@@ -468,7 +468,7 @@ class Simulation {
     const found = this.#anyTopic();
     if (found === null) return;
     this.#trace(`checkpoint ${found.topic.name}`);
-    found.topic.checkpoint();
+    found.topic.checkpoints.take();
   }
 
   #anyTopic(): { topic: Topic; model: TopicModel } | null {

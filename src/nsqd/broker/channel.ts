@@ -38,11 +38,16 @@ export interface ChannelTopic {
   readonly name: string;
   /** Null while its messages never die. */
   readonly deadLetterRule: DeadLetterRule | null;
+  readonly checkpoints: ChannelCheckpoints;
+  lastSubscriberLeft(channel: Channel): void;
+}
+
+/** Who remembers on disk where the topic's channels stand. */
+export interface ChannelCheckpoints {
   /** Something a checkpoint would remember has changed. */
-  checkpointSoon(): void;
+  soon(): void;
   /** A channel deferred a message: its due time is to be on disk with this turn's commit. */
   messageDeferred(channel: Channel, record: HeldRecord): void;
-  lastSubscriberLeft(channel: Channel): void;
 }
 
 export class Channel implements TurnChannel {
@@ -82,7 +87,8 @@ export class Channel implements TurnChannel {
     const where = `CHANNEL(${name})`;
     const queue = new ChannelQueue(cursors);
     const isRemembered = !this.isEphemeral && !isEphemeralName(topic.name);
-    const journal = new HeldJournal(queue.topicCursor.log, isRemembered, () => topic.checkpointSoon());
+    const { checkpoints } = topic;
+    const journal = new HeldJournal(queue.topicCursor.log, isRemembered, () => checkpoints.soon());
     const deadLetters = topic.deadLetterRule === null ? null : new DeadLetters(topic.deadLetterRule, context, where, journal);
     const held = new HeldMessages(context, queue, journal, deadLetters, () => this.touch());
     const subscribers = new ChannelSubscribers(context.topology ?? null);
@@ -93,7 +99,7 @@ export class Channel implements TurnChannel {
     this.#delivery = new ChannelDelivery({
       where, context, queue, held, subscribers, isLatencyMeasured: this.latencyRecorder !== null, onMore: () => this.touch(),
     });
-    this.#answers = new ChannelAnswers(context, held, this.latencyRecorder, (record) => topic.messageDeferred(this, record));
+    this.#answers = new ChannelAnswers(context, held, this.latencyRecorder, (record) => checkpoints.messageDeferred(this, record));
   }
 
   // --- numbers -------------------------------------------------------------------------------------------------------
@@ -342,8 +348,17 @@ export class Channel implements TurnChannel {
     this.#journal.hasChanged = hasChanged;
   }
 
+  /** In the order in which they are read: of its own queue, if it has one, and of the topic's log. */
   get cursors(): readonly LogCursor[] {
     return this.#queue.cursors;
+  }
+
+  get topicCursor(): LogCursor {
+    return this.#queue.topicCursor;
+  }
+
+  get ownCursor(): LogCursor | null {
+    return this.#queue.ownCursor;
   }
 
   /** Messages taken from the logs so far: a returned message comes once this is its `turn`. */

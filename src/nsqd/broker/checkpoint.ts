@@ -62,11 +62,10 @@ function channelCheckpoint(topic: CheckpointedTopic, channel: Channel, wallOffse
 }
 
 function placesOfCursors(
-  topic: CheckpointedTopic, { cursors }: Channel,
+  topic: CheckpointedTopic, { topicCursor, ownCursor }: Channel,
 ): Pick<ChannelState, 'cursor' | 'ownCursor' | 'ownEnd' | 'ownMetaText'> {
-  const ownCursor = cursors.length > 1 ? cursors[0]! : null;
   return {
-    cursor: topic.log.placeOf(cursors.at(-1)!.reader),
+    cursor: topic.log.placeOf(topicCursor.reader),
     ownCursor: ownCursor === null ? null : ownCursor.log.placeOf(ownCursor.reader),
     ...(ownCursor === null ? {} : { ownEnd: ownCursor.log.placeOf(ownCursor.log.end()) }),
     ownMetaText: ownCursor === null ? null : ownCursor.log.metaText,
@@ -84,8 +83,7 @@ function takeAll(channel: Channel): HeldRecord[] {
 }
 
 function channelState(topic: CheckpointedTopic, channel: Channel, wallOffsetMs: number): ChannelState {
-  const topicCursor = channel.cursors.at(-1)!;
-  const ownCursor = channel.cursors.length > 1 ? channel.cursors[0]! : null;
+  const { topicCursor, ownCursor } = channel;
   const held = takeAll(channel);
   const waiting = new RecordPlaces(held);
   return {

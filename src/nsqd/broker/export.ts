@@ -61,9 +61,9 @@ function exportOwnMessages(
   const own = isCopied ? copyOwnMessages(topic, context) : keepOwnMessages(topic, context);
   const channels = isListed ? channelStates.filter(({ held }) => held.length > 0) : channelStates;
   const needsState = own.deferred.length > 0 || channels.length > 0;
-  if (needsState) topic.stateFile.replace({ run: log.run, isFinal: isListed, ...own, channels });
+  if (needsState) topic.checkpoints.file.replace({ run: log.run, isFinal: isListed, ...own, channels });
   context.directory.replace(context.directory.queueMetaPath(topic.name), own.metaText, true);
-  if (!needsState) topic.stateFile.remove();
+  if (!needsState) topic.checkpoints.file.remove();
   if (isCopied) log.discardAll();
   else log.files.close();
 }
@@ -76,7 +76,7 @@ function keepOwnMessages(topic: Topic, { clock }: BrokerContext): OwnQueue {
   const wallOffsetMs = clock.wallMs() - clock.monotonicMs();
   const deferred = topic.deferred.map((each) => deferredState(log, each, wallOffsetMs));
   for (const channel of topic.channels.values()) channel.abandon();
-  topic.forgetOldPlaces();
+  topic.checkpoints.forgetOldPlaces();
   if (topic.depth() === 0) log.trim();
   return { released, deferred, metaText: formatQueueMeta(log.meta(), null) };
 }
@@ -134,7 +134,7 @@ class ChannelExport {
     this.#channel = channel;
     this.#context = context;
     this.#directory = context.directory;
-    this.#own = channel.cursors.length > 1 ? channel.cursors[0]! : null;
+    this.#own = channel.ownCursor;
     this.#wallOffsetMs = context.clock.wallMs() - context.clock.monotonicMs();
     this.#deferredPlaces = new RecordPlaces(channel.held.deferredRecords());
     const queue = channelQueueName(topic.name, channel.name);
@@ -148,7 +148,7 @@ class ChannelExport {
     const keepsOwn = this.#own !== null && isLarge && this.#canKeepFiles(this.#own);
     if (this.#own !== null && keepsOwn) this.#keepOwnFiles(this.#own);
     else if (this.#own !== null) this.#copyUnread(this.#own);
-    const cursor = this.#channel.cursors.at(-1)!;
+    const cursor = this.#channel.topicCursor;
     if (isLarge) this.#linkOrCopyUnread(cursor);
     else this.#copyUnread(cursor);
     for (const record of this.#channel.held.returnedRecords()) this.#copyHeld(record);

@@ -17,7 +17,7 @@ import type { MessageLog } from '../storage/message-log.js';
 import { recordBytes, writeAttempts } from '../storage/record.js';
 import type { Segment } from '../storage/segment.js';
 import type { Channel } from './channel.js';
-import type { LogCursor } from './log-cursor.js';
+import type { OwnQueues } from './own-queues.js';
 import type { Straggler } from './straggler.js';
 
 /** Bytes of chunks cleared before the event loop gets its turn. */
@@ -29,17 +29,17 @@ const OPEN_BYTES_MAX = 64 * 1024;
 export interface StragglerTopic {
   readonly log: MessageLog;
   readonly channels: ReadonlyMap<string, Channel>;
-  /** The channel's own queue, begun if it has none. Throws StorageError. */
-  ownQueueOf(channel: Channel): LogCursor;
 }
 
 export class Stragglers {
   readonly #topic: StragglerTopic;
+  readonly #queues: OwnQueues;
   /** Left, but the side file may still name places in them: one hold for each message. */
   readonly #left: Chunk[] = [];
 
-  constructor(topic: StragglerTopic) {
+  constructor(topic: StragglerTopic, queues: OwnQueues) {
     this.#topic = topic;
+    this.#queues = queues;
   }
 
   /** True while something was moved that the side file does not know of. */
@@ -61,7 +61,7 @@ export class Stragglers {
 
   #moveAll(channel: Channel, stragglers: readonly Straggler[]): void {
     if (stragglers.length === 0) return;
-    const own = this.#topic.ownQueueOf(channel);
+    const own = this.#queues.of(channel);
     // All is read before anything is appended: what a failure left uncommitted would go in with the next move, as unread.
     for (const { chunk } of stragglers) chunk.load();
     const places = stragglers.map(({ chunk, position, attempts }) => append(own.log, chunk.load(), position, attempts));
@@ -93,9 +93,8 @@ function append(log: MessageLog, bytes: Uint8Array, start: number, attempts: num
   return place;
 }
 
-function ownLogOf({ cursors }: Channel): MessageLog[] {
-  const [own] = cursors;
-  if (own === undefined || cursors.length === 1) return [];
+function ownLogOf({ ownCursor: own }: Channel): MessageLog[] {
+  if (own === null) return [];
   if (own.available() === 0 && own.log.currentFileBytes() > OPEN_BYTES_MAX && isSparse(own.log)) own.log.trim();
   return [own.log];
 }

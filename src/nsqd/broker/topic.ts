@@ -1,69 +1,57 @@
 // A topic: the log its publishers append to, and the channels that read it.
 //
-//   log   .....|.....................|.............|
-//              ^ channels' cursors   ^ released    ^ end
+//   publishers --publish--> log, this turn's part --commit--> kept --release--> channels
 //
-// What lies before `released` belongs to the channels; what lies behind it is the topic's own depth. `released` follows
-// the end while the topic has a channel and is not paused, and stands still otherwise, so that the first channel gets all
-// that was published before it (engine.md 5.5).
+//   TopicBacklog       what no channel has yet: released to the channels, or kept for the first one
+//   TopicChannels      which channels there are, with their own queues on disk (OwnQueues)
+//   TopicCheckpoints   what a restart finds of all this beside the log: the side file
+//   TopicBounds        how much it may keep, and how long
+//
+// Here is what holds these together: publishing, the topic's part in a turn, pausing, emptying, deleting, coming back.
 
 import { isEphemeralName } from '../../lib/protocol/names.js';
 import { MessageIdGenerator } from '../../lib/protocol/message-id.js';
-import type { Alarm } from '../../lib/time/alarm-clock.js';
-import { channelQueueName } from '../storage/data-directory.js';
 import type { StorageError } from '../storage/file-system.js';
-import { runOfQueueMeta } from '../storage/queue-meta.js';
-import { recoverLog } from '../storage/log-recovery.js';
+import { channelQueueName } from '../storage/data-directory.js';
 import type { LogPosition, LogReader } from '../storage/log-reader.js';
-import { MessageLog } from '../storage/message-log.js';
-import type { WritePolicy } from '../storage/message-log.js';
+import type { MessageLog, WritePolicy } from '../storage/message-log.js';
 import { appendBatch, appendRecord } from '../storage/record-encoder.js';
 import { LENGTH_BYTES, RECORD_OVERHEAD_BYTES, readInt32 } from '../storage/record.js';
 import type { ChannelMetadata } from '../storage/metadata-file.js';
-import { TopicStateFile } from '../storage/topic-state-file.js';
 import type { RestoredState } from '../storage/state-history.js';
-import { parseTopicState } from '../storage/topic-state-reader.js';
-import { goesWith, placesOf } from '../storage/topic-state.js';
-import type { FilePlace, StateChange } from '../storage/topic-state.js';
-import { Channel } from './channel.js';
-import type { ChannelTopic } from './channel.js';
-import { deferredState, heldState, topicCheckpoint, topicState } from './checkpoint.js';
-import type { BrokerContext, DeadLetterTopic } from './context.js';
+import type { Channel } from './channel.js';
+import type { BrokerContext, BrokerOptions, DeadLetterTopic } from './context.js';
 import { deadLetterRuleOf } from './dead-letters.js';
 import type { DeadLetterRule } from './dead-letters.js';
-import type { DeferredPublish, HeldRecord } from './held-record.js';
-import { LogCursor } from './log-cursor.js';
+import type { DeferredPublish } from './held-record.js';
+import { openQueue, OwnQueues } from './own-queues.js';
 import { DRAINING_REASON, EXITING_REASON, PublishError } from './publish-error.js';
-import { restoreChannel, restoreDeferred } from './restore.js';
-import { Stragglers } from './stragglers.js';
+import { dropUnneeded, findState, restoreChannels, restoreDeferred, restoreHeld } from './restore.js';
+import { TopicBacklog } from './topic-backlog.js';
 import { topicBoundsOf } from './topic-bounds.js';
 import type { BoundedTopic, TopicBounds } from './topic-bounds.js';
+import { TopicChannels } from './topic-channels.js';
+import type { ReadTopic } from './topic-channels.js';
+import { TopicCheckpoints } from './topic-checkpoints.js';
+import type { RememberedTopic } from './topic-checkpoints.js';
 import type { Commit, CommitWaiter, TurnTopic } from './turn.js';
 
-/** Between two steps of moving messages. */
-const STRAGGLER_STEP_MS = 2;
-
-export class Topic implements TurnTopic, ChannelTopic, DeadLetterTopic, BoundedTopic {
+export class Topic implements TurnTopic, ReadTopic, RememberedTopic, DeadLetterTopic, BoundedTopic {
   readonly name: string;
   readonly deadLetterRule: DeadLetterRule | null;
   /** Null while it may keep what it likes. */
   readonly bounds: TopicBounds | null;
   readonly isEphemeral: boolean;
   readonly log: MessageLog;
+  readonly #backlog: TopicBacklog;
   readonly released: LogReader;
+  readonly checkpoints: TopicCheckpoints;
+  readonly #queues: OwnQueues;
+  readonly #channels: TopicChannels;
   readonly #context: BrokerContext;
-  readonly #channels = new Map<string, Channel>();
   readonly #ids: MessageIdGenerator;
-  readonly #checkpointAlarm: Alarm;
-  readonly stateFile: TopicStateFile;
   /** What a former run remembered of this topic; null once it is restored, or when there is nothing usable. */
   #found: RestoredState | null;
-  /** Channels whose own queue another nsqd has written since: what is remembered of it does not count. */
-  readonly #foreignQueues = new Set<string>();
-  /** Up to where messages are kept as durably as asked for: what may be released. */
-  #kept: LogPosition;
-  /** Published with a delay and not released, in log order. */
-  #deferred: DeferredPublish[] = [];
   #isPaused = false;
   /** Nothing is released until the channels are there that the topic shall begin with. */
   #isHeld = false;
@@ -79,14 +67,6 @@ export class Topic implements TurnTopic, ChannelTopic, DeadLetterTopic, BoundedT
   #turnBytes = 0;
   /** Written, and not yet covered by a flush that `sync` has asked for. */
   #unsyncedMessages = 0;
-  /** The state is to be written whole with this turn's commit. */
-  #stateIsUrgent = false;
-  /** What this turn's commit adds to the state. */
-  #changes: StateChange[] = [];
-
-  readonly #stragglers = new Stragglers(this);
-  /** Next file numbers of own queues that were dropped, by channel: a number names one content as long as a run lasts. */
-  readonly #ownFileNumbers = new Map<string, number>();
 
   messageCount = 0;
   messageBytes = 0;
@@ -99,48 +79,21 @@ export class Topic implements TurnTopic, ChannelTopic, DeadLetterTopic, BoundedT
     this.deadLetterRule = deadLetterRuleOf(context.options, name);
     this.#context = context;
     this.#ids = new MessageIdGenerator(context.options.nodeId);
-    this.#checkpointAlarm = context.alarmClock.newAlarm(() => this.checkpoint());
-    this.log = this.#openLog(name, this.#policy());
-    const { metaText, greatestId, warnings } = recoverLog(this.log);
-    this.#continueIds(greatestId);
-    for (const warning of warnings) context.logger.warn(`DISKQUEUE(${name}): ${warning}`);
-    this.#found = this.#readState(metaText);
-    if (this.#found !== null) {
-      this.log.run = this.#found.run;
-      for (const place of placesOf(this.#found)) this.log.reservePlace(place);
-    }
-    this.#kept = this.log.end();
-    this.released = this.log.addReader(this.#found === null ? null : this.log.seek(...this.#found.released));
-    this.stateFile = new TopicStateFile(context.directory, name);
+    const { log, metaText } = openQueue(name, policyOf(name, context.options), this.#ids, context);
+    this.log = log;
+    this.#found = findState(log, metaText, context.logger);
+    this.#backlog = new TopicBacklog(log, this.#found === null ? null : log.seek(...this.#found.released), context.clock);
+    this.released = this.#backlog.released;
+    this.#queues = new OwnQueues(name, log, this.#ids, context);
+    this.checkpoints = new TopicCheckpoints(this, this.#queues, context);
+    this.#channels = new TopicChannels(this, this.#queues, context);
     this.bounds = topicBoundsOf(this, context, () => this.#guard());
-  }
-
-  #policy(): WritePolicy {
-    if (this.isEphemeral) return 'never';
-    return this.#context.options.durability === 'memory' ? 'back' : 'through';
-  }
-
-  #readState(metaText: string | null): RestoredState | null {
-    const text = this.#context.directory.foundState(this.name);
-    if (text === null) return null;
-    const state = parseTopicState(text, metaText);
-    if (state === null) this.#context.logger.warn(`TOPIC(${this.name}): its side file does not go with its queue, ignored`);
-    return state;
-  }
-
-  #openLog(queue: string, policy: WritePolicy): MessageLog {
-    const { directory, pool, options } = this.#context;
-    return new MessageLog(queue, directory, pool, {
-      policy,
-      bytesPerFileMax: options.maxBytesPerFile,
-      memoryRecordsMax: options.memQueueSize,
-    });
   }
 
   // --- numbers -------------------------------------------------------------------------------------------------------
 
   get channels(): ReadonlyMap<string, Channel> {
-    return this.#channels;
+    return this.#channels.byName;
   }
 
   get isPaused(): boolean {
@@ -152,18 +105,23 @@ export class Topic implements TurnTopic, ChannelTopic, DeadLetterTopic, BoundedT
   }
 
   get kept(): LogPosition {
-    return this.#kept;
+    return this.#backlog.kept;
+  }
+
+  get deferred(): readonly DeferredPublish[] {
+    return this.#backlog.deferred;
   }
 
   /** Messages that no channel has yet. */
   depth(): number {
-    return this.log.end().index - this.released.index;
+    return this.#backlog.depth();
   }
 
+  /** Of these, how many are on disk only or beyond what `--mem-queue-size` keeps in memory (http-api 6.5). */
   backendDepth(): number {
     if (this.isEphemeral) return 0;
     const depth = this.depth();
-    return Math.min(depth, Math.max(this.log.recordsOnDiskOnly(this.released), depth - this.#context.options.memQueueSize));
+    return Math.min(depth, Math.max(this.#backlog.depthOnDiskOnly(), depth - this.#context.options.memQueueSize));
   }
 
   // --- publishing ------------------------------------------------------------------------------------------------------
@@ -251,6 +209,10 @@ export class Topic implements TurnTopic, ChannelTopic, DeadLetterTopic, BoundedT
     this.#ids.setWallClock(this.#context.turn.wallMs());
   }
 
+  joinTurn(): void {
+    if (!this.#isTouched) this.#beginTurn();
+  }
+
   /** All messages of an ephemeral topic are in memory; one whose messages nobody takes keeps `--mem-queue-size` of them (engine.md 5.3). */
   #isFull(): boolean {
     const { options, pool } = this.#context;
@@ -262,10 +224,8 @@ export class Topic implements TurnTopic, ChannelTopic, DeadLetterTopic, BoundedT
   #defer(position: number, bytes: number, deferMs: number): void {
     const dueMs = this.#context.clock.monotonicMs() + deferMs;
     const publish = { chunk: this.log.tail!, position, bytes, index: this.log.tailIndex - 1, dueMs };
-    this.#deferred.push(publish);
-    if (publish.chunk.segment !== null) {
-      this.#changes.push({ deferred: deferredState(this.log, publish, this.#wallOffsetMs()) });
-    }
+    this.#backlog.defer(publish);
+    this.checkpoints.publishDeferred(publish);
   }
 
   /** Resolves when what was published in this turn is kept; rejects with PublishError when it is not. */
@@ -290,16 +250,12 @@ export class Topic implements TurnTopic, ChannelTopic, DeadLetterTopic, BoundedT
     this.#turnMessages = 0;
     this.#turnBytes = 0;
     const isWriting = this.log.hasUncommitted;
-    const isRefusable = isWriting && this.log.policy !== 'never';
-    const refusal = isRefusable ? this.#context.freeSpace.refusalOf(bytes + messages * RECORD_OVERHEAD_BYTES) : null;
+    const refusal = isWriting ? this.#lackOfSpace(bytes + messages * RECORD_OVERHEAD_BYTES) : null;
     try {
       this.log.commit(refusal);
     } catch (error) {
-      this.messageCount -= messages;
-      this.messageBytes -= bytes;
+      this.#takeBack(messages, bytes);
       this.#context.measures.refusals.add(refusal === null ? 'disk' : 'space', messages);
-      this.#changes = this.#changes.filter((change) => !('deferred' in change));
-      this.#deferred = this.#deferred.filter(({ index }) => index < this.log.tailIndex);
       if (refusal === null) {
         this.#context.reportStorageFailure(`TOPIC(${this.name}) ERROR: failed to write message to backend`, error);
       }
@@ -308,11 +264,20 @@ export class Topic implements TurnTopic, ChannelTopic, DeadLetterTopic, BoundedT
     if (messages > 0) this.#context.measures.groupMessages.observe(messages);
     this.#unsyncedMessages += messages;
     if (isWriting && this.log.policy === 'through') this.#context.reportStorageSuccess();
-    if (!this.#isExiting) {
-      if (this.#stateIsUrgent || this.#changes.length > 0) this.#commitState();
-      this.checkpointSoon();
-    }
+    this.checkpoints.commit();
     return this.log.end();
+  }
+
+  /** Why the disk is not to be asked for so many bytes, or null. */
+  #lackOfSpace(bytes: number): StorageError | null {
+    return this.log.policy === 'never' ? null : this.#context.freeSpace.refusalOf(bytes);
+  }
+
+  #takeBack(messages: number, bytes: number): void {
+    this.messageCount -= messages;
+    this.messageBytes -= bytes;
+    this.#backlog.takeBack();
+    this.checkpoints.takeBack();
   }
 
   sync(done: (error: StorageError | null) => void): void {
@@ -327,53 +292,32 @@ export class Topic implements TurnTopic, ChannelTopic, DeadLetterTopic, BoundedT
     });
   }
 
-  #isRunning(): boolean {
-    return this.#channels.size > 0 && !this.#isPaused && !this.#isHeld;
-  }
-
   /** What lies before `end` is kept: gives it to the channels, if it may flow. */
   release(end: LogPosition): void {
-    this.#kept = end;
+    this.#backlog.keep(end);
     this.#flow();
     if (this.bounds !== null && !this.#isExiting) this.bounds.grown();
   }
 
   #flow(): void {
-    const end = this.#kept;
-    if (!this.#isRunning() || end.index <= this.released.index) return;
-    const from = this.released.index;
-    const deferred = this.#takeDeferred(end.index);
-    this.released.moveTo(end);
-    for (const channel of this.#channels.values()) channel.released(from, deferred, end);
+    if (this.#isRunning()) this.#backlog.releaseTo(this.channels.values());
   }
 
-  #takeDeferred(endIndex: number): DeferredPublish[] {
-    if (this.#deferred.length === 0) return this.#deferred;
-    const nowMs = this.#context.clock.monotonicMs();
-    const taken = this.#deferred.filter(({ index }) => index < endIndex);
-    this.#deferred = this.#deferred.slice(taken.length);
-    return taken.filter(({ dueMs }) => dueMs > nowMs);
+  #isRunning(): boolean {
+    return this.channels.size > 0 && !this.#isPaused && !this.#isHeld;
   }
 
   // --- channels ------------------------------------------------------------------------------------------------------------
 
   findChannel(name: string): Channel | undefined {
-    return this.#channels.get(name);
+    return this.channels.get(name);
   }
 
   /** Creates the channel if it is missing. A topic's first channel gets everything the topic holds. */
   getChannel(name: string): Channel {
-    const existing = this.#channels.get(name);
+    const existing = this.channels.get(name);
     if (existing !== undefined) return existing;
-    const channel = this.#addChannel(name, this.released);
-    this.#context.directory.queueOpened(channelQueueName(this.name, name));
-    this.#context.logger.info(`TOPIC(${this.name}): new channel(${name})`);
-    if (!channel.isEphemeral) {
-      this.#context.metadataChanged();
-      this.#stateChanged();
-    }
-    this.#followChannels();
-    this.#context.announcer().created(this.name, name);
+    const channel = this.#channels.create(name);
     this.#flow();
     return channel;
   }
@@ -406,91 +350,10 @@ export class Topic implements TurnTopic, ChannelTopic, DeadLetterTopic, BoundedT
     this.#flow();
   }
 
-  /** A channel whose place in the topic's log is known. It reads its own queue first, if one is found. */
-  #addChannel(name: string, from: LogPosition): Channel {
-    const own = isEphemeralName(name) ? null : this.#openOwnQueue(name);
-    const cursor = new LogCursor(this.log, this.log.addReader(from), this.released);
-    const cursors = own === null ? [cursor] : [own, cursor];
-    const channel = new Channel(this, name, this.#context, cursors);
-    this.#channels.set(name, channel);
-    return channel;
-  }
-
-  #openOwnQueue(channelName: string): LogCursor | null {
-    const queue = channelQueueName(this.name, channelName);
-    const log = this.#openLog(queue, 'through');
-    const { metaText, greatestId, warnings } = recoverLog(log);
-    this.#continueIds(greatestId);
-    this.#ownFileNumbers.set(channelName, log.files.nextNumber);
-    for (const warning of warnings) this.#context.logger.warn(`DISKQUEUE(${queue}): ${warning}`);
-    if (log.isEmpty()) return null;
-    const state = this.#found?.channels.find(({ name }) => name === channelName);
-    if (state?.ownCursor === null && metaText !== null && runOfQueueMeta(metaText) === this.log.run) {
-      // This run had finished the queue, and could not remove its files.
-      log.discardAll();
-      this.#removeOwnQueue(channelName);
-      return null;
-    }
-    const isCurrent = state !== undefined && goesWith(this.log.run, state.ownMetaText, metaText);
-    log.run = this.log.run;
-    if (state !== undefined && !isCurrent) this.#foreignQueues.add(channelName);
-    const place = isCurrent ? state.ownCursor : null;
-    const cursor = new LogCursor(log, log.addReader(place === null ? null : log.seek(...place)), log.end());
-    // What follows was written to be moved here, and is still at its old place.
-    if (isCurrent && state.ownEnd !== undefined) cursor.leaveOutFrom(log.seek(...state.ownEnd));
-    return cursor;
-  }
-
-  ownQueueOf(channel: Channel): LogCursor {
-    const [existing] = channel.cursors;
-    if (channel.cursors.length > 1) return existing!;
-    const queue = channelQueueName(this.name, channel.name);
-    const log = this.#openLog(queue, channel.isEphemeral ? 'never' : 'through');
-    log.run = this.log.run;
-    log.reservePlace([this.#ownFileNumbers.get(channel.name) ?? 0, 0]);
-    // Before its first record: it tells a start that this run has begun the queue.
-    if (!channel.isEphemeral) log.writeMeta();
-    const cursor = new LogCursor(log, log.addReader(null), log.end());
-    channel.addOwnQueue(cursor);
-    return cursor;
-  }
-
-  #dropFinishedQueue(channel: Channel): void {
-    const [own] = channel.cursors;
-    if (!channel.dropFinishedQueue()) return;
-    channel.hasChanged = true;
-    this.#ownFileNumbers.set(channel.name, own!.log.files.nextNumber);
-    this.#removeOwnQueue(channel.name);
-  }
-
-  /** The files that are left to be read hold everything: called by the clean stop, once they do. */
-  forgetOldPlaces(): void {
-    this.#stragglers.forgetOldPlaces();
-  }
-
-  /** A normal channel of an ephemeral topic overflows to disk; an ephemeral topic alone never touches it. */
-  #followChannels(): void {
-    if (!this.isEphemeral) return;
-    const needsDisk = [...this.#channels.values()].some((channel) => !channel.isEphemeral);
-    this.log.policy = needsDisk ? 'back' : 'never';
-  }
-
   /** False when there is no such channel. Its consumers are disconnected, its messages gone. */
   deleteChannel(name: string): boolean {
-    const channel = this.#channels.get(name);
-    if (channel === undefined) return false;
-    this.#context.logger.info(`TOPIC(${this.name}): deleting channel ${name}`);
-    channel.delete();
-    for (const { log } of channel.cursors.slice(0, -1)) log.discardAll();
-    channel.detach();
-    this.#channels.delete(name);
-    this.#context.announcer().deleted(this.name, name);
-    this.#removeOwnQueue(name);
-    if (!channel.isEphemeral) {
-      this.#context.metadataChanged();
-      this.#stateChanged();
-    }
-    if (this.isEphemeral && this.#channels.size === 0 && !this.#isExiting) this.#context.topicIsOver(this);
+    if (!this.#channels.delete(name)) return false;
+    if (this.isEphemeral && this.channels.size === 0 && !this.#isExiting) this.#context.topicIsOver(this);
     return true;
   }
 
@@ -499,230 +362,82 @@ export class Topic implements TurnTopic, ChannelTopic, DeadLetterTopic, BoundedT
     if (channel.isEphemeral) this.deleteChannel(channel.name);
   }
 
-  #removeOwnQueue(channelName: string): void {
-    const { directory } = this.#context;
-    directory.discard(directory.queueMetaPath(channelQueueName(this.name, channelName)));
-  }
-
   // --- administration --------------------------------------------------------------------------------------------------------
 
   pause(): void {
     this.#isPaused = true;
     this.#context.metadataChanged();
-    this.#stateChanged();
+    this.checkpoints.changed();
   }
 
   unpause(): void {
     this.#isPaused = false;
     this.#context.metadataChanged();
-    this.#stateChanged();
+    this.checkpoints.changed();
     this.#flow();
   }
 
   /** Drops what no channel has yet; the channels keep theirs (engine.md 14.1). */
   empty(): void {
-    this.dropUnreleased(this.#kept);
+    this.dropUnreleased(this.kept);
   }
 
   /** The same up to a place that is kept. */
   dropUnreleased(end: LogPosition): void {
-    const from = { chunk: this.released.chunk, position: this.released.position, index: this.released.index };
-    if (from.index >= end.index) return;
-    this.#deferred = this.#deferred.filter(({ index }) => index >= end.index);
-    this.released.moveTo(end);
-    for (const channel of this.#channels.values()) channel.skip(from, end);
-    this.#stateChanged();
+    if (this.#backlog.drop(end, this.channels.values())) this.checkpoints.changed();
   }
 
   /** Closes all consumers and removes everything, memory and files. */
   delete(): void {
-    this.#isExiting = true;
-    this.#guard();
-    this.bounds?.stop();
-    for (const name of [...this.#channels.keys()]) this.deleteChannel(name);
-    this.#checkpointAlarm.cancel();
+    this.#close();
+    for (const name of [...this.channels.keys()]) this.deleteChannel(name);
     this.log.discardAll();
     const { directory } = this.#context;
     directory.discard(directory.topicStatePath(this.name));
     directory.discard(directory.queueMetaPath(this.name));
   }
 
-  // --- checkpoints -------------------------------------------------------------------------------------------------------------
-
-  checkpointSoon(): void {
-    if (this.#checkpointAlarm.isSet || this.isEphemeral) return;
-    this.#checkpointAlarm.setFor(this.#context.clock.monotonicMs() + this.#context.options.syncTimeoutMs);
+  /** Refuses publishes and stops deliveries; what it holds stays for the export of a clean stop. */
+  stop(): void {
+    this.#close();
+    for (const channel of this.channels.values()) channel.stop();
   }
 
-  /** What a restart must know has changed: the state is written with this turn's commit. */
-  #stateChanged(): void {
-    if (this.isEphemeral) return;
-    this.#stateIsUrgent = true;
-    if (!this.#isTouched) this.#beginTurn();
+  #close(): void {
+    this.#isExiting = true;
+    this.#guard();
+    this.checkpoints.stop();
+    this.bounds?.stop();
   }
 
-  messageDeferred(channel: Channel, record: HeldRecord): void {
-    if (this.isEphemeral || channel.isEphemeral || record.chunk.segment === null) return;
-    const held = heldState(this.log, record, this.#wallOffsetMs());
-    this.#changes.push({ channel: channel.name, held });
-    if (!this.#isTouched) this.#beginTurn();
-  }
+  // --- coming back -----------------------------------------------------------------------------------------------------------
 
-  #wallOffsetMs(): number {
-    return this.#context.clock.wallMs() - this.#context.clock.monotonicMs();
-  }
-
-  get deferred(): readonly DeferredPublish[] {
-    return this.#deferred;
-  }
-
-  /** Remembers where every channel stands, and gives up memory and files that are no longer needed. */
-  checkpoint(): void {
-    this.#checkpointAlarm.cancel();
-    if (this.#isExiting || this.isEphemeral) return;
-    if (this.log.hasUncommitted) {
-      // Places of messages that may still be taken back must not be remembered.
-      this.#checkpointAlarm.setFor(this.#context.clock.monotonicMs() + 1);
-      return;
-    }
-    try {
-      for (const channel of this.#channels.values()) {
-        channel.passSkips();
-        this.#dropFinishedQueue(channel);
-      }
-      this.log.trim();
-      const hasMore = this.#moveStragglers();
-      this.#writeState();
-      if (hasMore) this.#checkpointAlarm.setFor(this.#context.clock.monotonicMs() + STRAGGLER_STEP_MS);
-      this.log.flush((error) => {
-        if (error !== null) this.#context.reportStorageFailure(`TOPIC(${this.name}): failed to sync`, error);
-      });
-    } catch (error) {
-      this.#context.reportStorageFailure(`TOPIC(${this.name}): failed to write its state`, error);
-      this.#stateIsUrgent = true;
-      this.checkpointSoon();
-    }
-  }
-
-  /**
-   * True when more are to be moved. Nothing is moved while the side file does not stand: without it, a start after a crash
-   * reads both the old places and the new ones.
-   */
-  #moveStragglers(): boolean {
-    if (this.#stateIsUrgent) return true;
-    try {
-      return this.#stragglers.move();
-    } catch (error) {
-      this.#context.reportStorageFailure(`TOPIC(${this.name}): failed to move messages to another file`, error);
-      return false;
-    }
-  }
-
-  #writeState(): void {
-    const isSynced = this.#stragglers.hasMoved && this.#context.options.durability === 'fsync';
-    if (isSynced) for (const channel of this.#channels.values()) channel.cursors[0]!.log.files.syncNow();
-    this.#writeStateFile(isSynced);
-    if (isSynced) this.#context.directory.fileSystem.syncDirectoryNow(this.#context.directory.path);
-    this.#stragglers.forgetOldPlaces();
-    this.#stateIsUrgent = false;
-    this.#changes = [];
-    this.log.writeMeta();
-    for (const channel of this.#channels.values()) {
-      if (channel.cursors.length > 1 && !channel.isEphemeral) channel.cursors[0]!.log.writeMeta();
-    }
-  }
-
-  #writeStateFile(isSynced: boolean): void {
-    const { clock } = this.#context;
-    const channels = [...this.#channels.values()].filter(({ isEphemeral }) => !isEphemeral);
-    try {
-      if (this.#stateIsUrgent || !this.stateFile.takesChanges) {
-        this.stateFile.replace(topicState(this, clock), isSynced);
-      } else {
-        const changed = channels.filter(({ hasChanged }) => hasChanged);
-        this.stateFile.appendCheckpoint(this.#changes, topicCheckpoint(this, changed, clock), isSynced);
-      }
-    } catch (error) {
-      // The journals have begun anew: only everything can follow.
-      this.#stateIsUrgent = true;
-      throw error;
-    }
-    for (const channel of channels) channel.hasChanged = false;
-  }
-
-  /** What this turn deferred goes behind the last snapshot; what changes more than that makes a new one. */
-  #commitState(): void {
-    try {
-      if (this.#stateIsUrgent || (this.#changes.length > 0 && !this.stateFile.takesChanges)) this.#writeState();
-      else if (this.#changes.length > 0) this.stateFile.append(this.#changes);
-      this.#changes = [];
-    } catch (error) {
-      this.#stateIsUrgent = true;
-      this.#context.reportStorageFailure(`TOPIC(${this.name}): failed to write its state`, error);
-    }
-  }
-
-  /** After a crash the state may know of channels that `nsqd.dat` does not: it is written first. */
-  #withFoundChannels(channels: readonly ChannelMetadata[]): readonly ChannelMetadata[] {
-    const found = this.#found?.isFinal === false ? this.#found.channels : [];
-    const missing = found.filter((state) => !channels.some(({ name }) => name === state.name));
-    return [...channels, ...missing.map(({ name }) => ({ name, paused: false }))];
-  }
-
-  /** Puts the topic into the state its files describe; called once, before anybody uses it. */
+  /** Puts the topic into the state its files describe; called once, before anybody uses it. Throws StorageError. */
   restore(channels: readonly ChannelMetadata[], isPaused: boolean): void {
     const { clock } = this.#context;
     const found = this.#found;
-    this.#isPaused = isPaused;
-    if (found !== null) this.#deferred = restoreDeferred(this, found, clock);
-    for (const { name, paused } of this.#withFoundChannels(channels)) {
-      const state = found?.channels.find((each) => each.name === name);
-      const channel = this.#addChannel(name, state === undefined ? this.released : this.#releasedUpTo(state.cursor));
-      if (paused) channel.pause();
-    }
-    this.#followChannels();
-    this.#flow();
-    for (const state of found?.channels ?? []) {
-      const channel = this.#channels.get(state.name);
-      if (channel === undefined) continue;
-      restoreChannel(this, channel, state, this.#foreignQueues.has(state.name), clock);
-    }
-    this.#foreignQueues.clear();
     this.#found = null;
-    this.log.dropUnneeded();
-    for (const channel of this.#channels.values()) {
-      for (const { log } of channel.cursors) {
-        log.dropUnneeded();
-        log.forgetLoaded();
-      }
-      // What was released before this start was counted then.
-      channel.messageCount = 0;
-    }
-    this.log.forgetLoaded();
-    this.#context.directory.queueOpened(this.name);
-    for (const name of this.#channels.keys()) this.#context.directory.queueOpened(channelQueueName(this.name, name));
-    if (this.#channels.size > 0 || this.depth() > 0) this.#stateChanged();
+    this.#isPaused = isPaused;
+    if (found !== null) this.#backlog.restoreDeferred(restoreDeferred(this, found, clock));
+    restoreChannels(this, this.#channels, channels, found);
+    this.#flow();
+    if (found !== null) restoreHeld(this, this.#queues, found, clock);
+    // What was released before this start was counted then.
+    for (const channel of this.channels.values()) channel.messageCount = 0;
+    dropUnneeded(this.log, this.channels.values());
+    this.#queuesOpened();
+    if (this.channels.size > 0 || this.depth() > 0) this.checkpoints.changed();
     this.bounds?.restored();
   }
 
-  /** A place among the released messages: a channel that were ahead of them would miss what comes. */
-  #releasedUpTo(place: FilePlace): LogPosition {
-    const at = this.log.seek(...place);
-    return at.index > this.released.index ? this.released : at;
+  #queuesOpened(): void {
+    const { directory } = this.#context;
+    directory.queueOpened(this.name);
+    for (const name of this.channels.keys()) directory.queueOpened(channelQueueName(this.name, name));
   }
+}
 
-  /** New ids are to be greater than those of a former run, even if the wall clock was stepped back since. */
-  #continueIds(greatestId: string | null): void {
-    this.#ids.setWallClock(this.#context.turn.wallMs());
-    if (greatestId !== null) this.#ids.continueAfter(greatestId);
-  }
-
-  /** Refuses publishes and stops deliveries; what it holds stays for the export of a clean stop. */
-  stop(): void {
-    this.#isExiting = true;
-    this.#guard();
-    this.#checkpointAlarm.cancel();
-    this.bounds?.stop();
-    for (const channel of this.#channels.values()) channel.stop();
-  }
+function policyOf(topicName: string, { durability }: BrokerOptions): WritePolicy {
+  if (isEphemeralName(topicName)) return 'never';
+  return durability === 'memory' ? 'back' : 'through';
 }

@@ -137,7 +137,7 @@ class TopicMetrics {
   }
 
   #addDisk(topic: Topic, labels: LabelText): void {
-    const ownLogs = [...topic.channels.values()].flatMap(({ cursors }) => cursors.slice(0, -1).map(({ log }) => log));
+    const ownLogs = [...topic.channels.values()].flatMap(({ ownCursor }) => ownCursor?.log ?? []);
     let bytes = 0;
     let files = 0;
     for (const { files: { segments } } of [topic.log, ...ownLogs]) {

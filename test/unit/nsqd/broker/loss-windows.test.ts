@@ -32,7 +32,7 @@ function recordsOf(bodies: readonly string[], first = 0): Buffer {
 
 function checkpoint(scene: Scene): void {
   scene.endTurn();
-  scene.broker.getTopic('t').checkpoint();
+  scene.broker.getTopic('t').checkpoints.take();
 }
 
 /** All that the next process delivers of channel `c`, deferred messages included. */

@@ -17,7 +17,7 @@ function bodies(client: Client): string[] {
 
 function checkpoint(scene: Scene, topic = 't'): void {
   scene.endTurn();
-  scene.broker.getTopic(topic).checkpoint();
+  scene.broker.getTopic(topic).checkpoints.take();
 }
 
 describe('a start', () => {

@@ -166,7 +166,7 @@ describe('a topic that drops', () => {
     const scene = sceneOf(options);
     scene.channel();
     publishEach(scene, 1, 60);
-    scene.broker.findTopic('t')!.checkpoint();
+    scene.broker.findTopic('t')!.checkpoints.take();
     const { depth } = scene.numbers();
     const afterCrash = scene.crash();
     expect(afterCrash.numbers().depth).toBe(depth);
