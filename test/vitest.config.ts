@@ -7,7 +7,8 @@ export default defineConfig({
     pool: 'forks',
     // Most tests wait for a daemon rather than compute.
     maxWorkers: 4,
-    testTimeout: 20_000,
-    hookTimeout: 20_000,
+    // For what hangs. How long a test computes, or waits for its processor, says nothing about the daemon.
+    testTimeout: 90_000,
+    hookTimeout: 90_000,
   },
 });

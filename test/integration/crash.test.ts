@@ -196,10 +196,7 @@ describeAcrossStop(
   scenarios,
 );
 
-/** Each starts several daemons one after the other; on a busy machine that takes its time. */
-const SEVERAL_STARTS = { timeout: 60_000 };
-
-describe.concurrent('kill -9', SEVERAL_STARTS, () => {
+describe.concurrent('kill -9', () => {
   it.skipIf(isStock)('several times keeps what came in between', async ({ expect }) => {
     await using daemon = await Daemon.start();
     const expected: string[] = [];

@@ -285,10 +285,7 @@ describeAcrossStop(
   ],
 );
 
-/** Each starts several daemons one after the other; on a busy machine that takes its time. */
-const SEVERAL_STARTS = { timeout: 60_000 };
-
-describe.concurrent('several clean stops', SEVERAL_STARTS, () => {
+describe.concurrent('several clean stops', () => {
   it.skipIf(isStock)('deliver at once what became due while the daemon was down', async ({ expect }) => {
     await using daemon = await Daemon.start();
     await create(daemon, 't', 'c');

@@ -5,9 +5,6 @@ import { afterAll, beforeAll, describe, it } from 'vitest';
 
 import { Daemon } from './daemon.js';
 
-/** All scenarios of a table are arranged in one hook; on a busy machine that takes its time. */
-const ARRANGE_MS = 60_000;
-
 /** Arranges something under the topic and returns what must hold afterwards. */
 export interface Scenario {
   readonly name: string;
@@ -38,7 +35,7 @@ export function describeAcrossStop(
       daemon = started;
       await Promise.all(active.map(async (scenario) => checks.set(scenario, await arrange(scenario, started))));
       await end(started);
-    }, ARRANGE_MS);
+    });
     afterAll(async () => daemon?.[Symbol.asyncDispose]());
 
     for (const scenario of scenarios) {

@@ -13,7 +13,8 @@ export const FrameType = { response: 0, error: 1, message: 2 } as const;
 
 export const HEARTBEAT = '_heartbeat_';
 
-const WAIT_MS = 8_000;
+/** When to give up what should come at once: far beyond what a busy machine takes. */
+const WAIT_MS = 15_000;
 const HEADER_BYTES = 8;
 const RECEIVED_KEPT_BYTES = 65_536;
 

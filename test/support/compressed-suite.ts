@@ -70,7 +70,7 @@ export function describeCompression(kind: Compression, daemon: () => Daemon): vo
       const bodies = sizes.map((size, index) => (index % 2 === 0 ? prng.bytes(size) : Buffer.alloc(size, prng.bytes(50))));
       for (const body of bodies) await client.publish(`${topic}-sizes`, body);
       await client.subscribe(`${topic}-sizes`, 'c', bodies.length);
-      const received = await consume(client, bodies.length, 15_000);
+      const received = await consume(client, bodies.length);
       received.sort((a, b) => a.body.length - b.body.length);
       received.forEach(({ body }, index) => expect(body.equals(bodies[index]!), `seed ${prng.seed}`).toBe(true));
     });
@@ -81,7 +81,7 @@ export function describeCompression(kind: Compression, daemon: () => Daemon): vo
       using publisher = await daemon().connect();
       for (let round = 0; round < 5; round += 1) {
         for (const body of numbered(round + 1)) publisher.command(`PUB ${topic}-burst`, body);
-        expect(await consume(consumer, round + 1, 2_000)).toHaveLength(round + 1);
+        expect(await consume(consumer, round + 1)).toHaveLength(round + 1);
       }
     });
 
@@ -93,13 +93,13 @@ export function describeCompression(kind: Compression, daemon: () => Daemon): vo
       for (let batch = 0; batch < 20; batch += 1) {
         publisher.write(joined(`MPUB ${topic}-busy\n`, mpubBody(bodies)));
       }
-      expect(await consume(consumer, 20_000, 15_000)).toHaveLength(20_000);
+      expect(await consume(consumer, 20_000)).toHaveLength(20_000);
       for (let batch = 0; batch < 20; batch += 1) await publisher.expectOk();
     });
 
     it('sees heartbeats', async () => {
       using client = await upgraded({ heartbeat_interval: 1_000 });
-      expect((await client.nextFrame(3_000)).data.toString()).toBe('_heartbeat_');
+      expect((await client.nextFrame()).data.toString()).toBe('_heartbeat_');
     });
 
     it('answers what came before the end of the client', async () => {
@@ -157,7 +157,7 @@ export function describeCompression(kind: Compression, daemon: () => Daemon): vo
       }
       const before = daemon().residentBytes();
       client.resumeReading();
-      expect(await consume(client, 1_200, 15_000)).toHaveLength(1_200);
+      expect(await consume(client, 1_200)).toHaveLength(1_200);
       expect(daemon().residentBytes() - before).toBeLessThan(150 * 1024 * 1024);
     });
   });

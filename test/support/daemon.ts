@@ -14,8 +14,9 @@ import { Client } from './client.js';
 import { delay, within } from './eventually.js';
 import { type ChannelStats, type Stats, type TopicStats } from './stats.js';
 
-const START_MS = 15_000;
-const STOP_MS = 10_000;
+/** When to give up a start or a stop; on a busy machine a start alone has taken five seconds. */
+const START_MS = 30_000;
+const STOP_MS = 20_000;
 /** What plain HTTP answers where TLS is required. */
 const TLS_REQUIRED = 403;
 const UNHEALTHY = 500;

@@ -7,7 +7,7 @@ export function delay(ms: number): Promise<void> {
 }
 
 /** Repeats `attempt` until it stops throwing; after the deadline the last error is thrown. */
-export async function eventually<T>(attempt: () => T | Promise<T>, deadlineMs = 8_000): Promise<T> {
+export async function eventually<T>(attempt: () => T | Promise<T>, deadlineMs = 15_000): Promise<T> {
   const end = performance.now() + deadlineMs;
   for (;;) {
     try {

@@ -39,7 +39,7 @@ export class StatsdServer {
   }
 
   /** Waits until the datagrams satisfy the condition. */
-  async until(isTrue: () => boolean, deadlineMs = 8000): Promise<void> {
+  async until(isTrue: () => boolean, deadlineMs = 15_000): Promise<void> {
     const happened = new Promise<void>((resolve) => {
       this.#wake = () => {
         if (isTrue()) resolve();
