@@ -53,7 +53,7 @@ describe.skipIf(isStock)('dead letters', () => {
   });
 
   it('are all in one of the two topics after kill -9', async () => {
-    await using daemon = await Daemon.start({ flags: ['--max-attempts=1', '--sync-timeout=20ms', '--msg-timeout=1s'] });
+    await using daemon = await Daemon.start({ flags: ['--max-attempts=1', '--sync-timeout=20ms'] });
     const bodies = numbered(COUNT);
     await publishAll(daemon, 't', bodies);
     const client = await daemon.subscriber('t', 'c', 100);

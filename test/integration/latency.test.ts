@@ -20,14 +20,16 @@ async function latencyOf(daemon: Daemon, topic: string, channel?: string): Promi
   return (found as unknown as { readonly e2e_processing_latency: Latency }).e2e_processing_latency;
 }
 
-/** Publishes, holds the message for a while, finishes it; resolves once the daemon has counted it. */
-async function process(daemon: Daemon, topic: string, channel: string, heldMs: number): Promise<void> {
+/** Publishes, holds the message for a while, finishes it; resolves once the daemon has counted it, to the time all that took. */
+async function process(daemon: Daemon, topic: string, channel: string, heldMs: number): Promise<number> {
+  const startedAtMs = performance.now();
   using consumer = await daemon.subscriber(topic, channel, 1);
   await daemon.command(`/pub?topic=${topic}`, 'x');
   const message = await consumer.nextMessage();
   await delay(heldMs);
   consumer.finish(message);
   await consumer.expectQuiet();
+  return performance.now() - startedAtMs;
 }
 
 describe('end-to-end latency', () => {
@@ -40,12 +42,12 @@ describe('end-to-end latency', () => {
 
   it('is the time from publishing to FIN, for the channel and merged for the topic', async () => {
     await using daemon = await Daemon.start({ flags: [PERCENTILES] });
-    await process(daemon, 't', 'slow', HELD_MS);
+    const tookMs = await process(daemon, 't', 'slow', HELD_MS);
     const { count, percentiles } = await latencyOf(daemon, 't', 'slow');
     expect([count, percentiles?.map(({ quantile }) => quantile)]).toEqual([1, [0.99, 0.5]]);
     for (const { value } of percentiles ?? []) {
       expect(value).toBeGreaterThan((HELD_MS - 10) * NS_PER_MS);
-      expect(value).toBeLessThan(5000 * NS_PER_MS);
+      expect(value).toBeLessThan((tookMs + 10) * NS_PER_MS);
     }
     await daemon.command('/channel/create?topic=t&channel=idle');
     expect(await latencyOf(daemon, 't')).toEqual({ count, percentiles });
@@ -54,7 +56,7 @@ describe('end-to-end latency', () => {
   });
 
   it('counts neither REQ nor timeouts', async () => {
-    await using daemon = await Daemon.start({ flags: [PERCENTILES, '--msg-timeout=200ms'] });
+    await using daemon = await Daemon.start({ flags: [PERCENTILES, '--msg-timeout=2500ms'] });
     using consumer = await daemon.subscriber('t', 'c', 1);
     await daemon.command('/pub?topic=t', 'x');
     consumer.requeue(await consumer.nextMessage(), 0);
@@ -72,10 +74,10 @@ describe('end-to-end latency', () => {
   });
 
   it('forgets what is older than the window', async () => {
-    await using daemon = await Daemon.start({ flags: [PERCENTILES, '--e2e-processing-latency-window-time=600ms'] });
+    await using daemon = await Daemon.start({ flags: [PERCENTILES, '--e2e-processing-latency-window-time=4s'] });
     await process(daemon, 't', 'c', 0);
     expect((await latencyOf(daemon, 't', 'c')).count).toBe(1);
-    await eventually(async () => expect((await latencyOf(daemon, 't', 'c')).count).toBe(0), 3000);
+    await eventually(async () => expect((await latencyOf(daemon, 't', 'c')).count).toBe(0));
   });
 
   it('is printed by the text form of /stats', async () => {
@@ -91,10 +93,13 @@ describe('end-to-end latency', () => {
     await using daemon = await Daemon.start({ flags: [PERCENTILES, ...statsd] });
     await process(daemon, 't', 'c', HELD_MS);
     const gauges = (): string[] => server.lines.filter((line) => line.includes('e2e_processing_latency'));
-    await server.until(() => gauges().some((line) => line.includes('channel')));
+    const valueOf = (line: string): number => Number(/:(\d+)\|g$/.exec(line)?.[1]);
+    // A push may have come before the message was finished.
+    await server.until(() => gauges().some((line) => line.includes('channel') && valueOf(line) > 0));
     expect(gauges().map((line) => line.split(':')[0]).slice(0, 2)).toEqual([
       'topic.t.e2e_processing_latency_99', 'topic.t.e2e_processing_latency_50',
     ]);
-    expect(Number(/:(\d+)\|g$/.exec(gauges()[0] ?? '')?.[1])).toBeGreaterThan((HELD_MS - 10) * NS_PER_MS);
+    const firstValue = gauges().map(valueOf).find((value) => value > 0);
+    expect(firstValue).toBeGreaterThan((HELD_MS - 10) * NS_PER_MS);
   });
 });

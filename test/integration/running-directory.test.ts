@@ -55,7 +55,7 @@ describe('nsqd.dat', () => {
 
 describe('without memory, with small files', () => {
   const daemon = sharedDaemon({
-    flags: ['--mem-queue-size=0', '--max-bytes-per-file=1000', '--sync-timeout=100ms', '--msg-timeout=300ms'],
+    flags: ['--mem-queue-size=0', '--max-bytes-per-file=1000', '--sync-timeout=100ms'],
   });
 
   it('order is kept and everything counts as backend', async () => {
@@ -69,7 +69,7 @@ describe('without memory, with small files', () => {
 
   it('messages are requeued and time out', async () => {
     await daemon().command('/pub?topic=again', 'x');
-    using client = await daemon().subscriber('again', 'c', 1);
+    using client = await daemon().subscriber('again', 'c', 1, { msg_timeout: 2_500 });
     const first = await client.nextMessage();
     const { id, timestampNs } = first;
     client.requeue(first, 0);
