@@ -4,6 +4,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { ALL_ALLOWED, allowing, type Answer, AuthServer } from '../support/auth-server.js';
+import { type Bytes, command, joined } from '../support/bytes.js';
 import { type Client } from '../support/client.js';
 import { bodiesOf } from '../support/consume.js';
 import { Daemon, sharedDaemon } from '../support/daemon.js';
@@ -26,10 +27,10 @@ function startDaemon(server: AuthServer, ...flags: string[]): Promise<Daemon> {
   return Daemon.start({ flags: [`--auth-http-address=${server.address}`, ...flags] });
 }
 
-/** A client that has sent AUTH and read the answer. */
-async function authorized(daemon: Daemon, secret = SECRET): Promise<Client> {
+/** A client that has sent AUTH and read the answer. What follows AUTH in one piece is done before any ttl is over. */
+async function authorized(daemon: Daemon, following: Bytes = ''): Promise<Client> {
   const client = await daemon.connect();
-  client.command('AUTH', secret);
+  client.write(joined(command('AUTH', SECRET), following));
   await client.nextResponse();
   return client;
 }
@@ -230,8 +231,8 @@ describe('an expired authorization', () => {
   it('ends no subscription', async () => {
     using server = await AuthServer.start([{ body: { ...ALL_ALLOWED, ttl: 1 } }, { status: 500 }]);
     await using daemon = await startDaemon(server);
-    using client = await authorized(daemon);
-    await client.subscribe('t', 'c', 1);
+    using client = await authorized(daemon, 'SUB t c\nRDY 1\n');
+    await client.expectOk();
     await delay(EXPIRY_MS);
     await daemon.command('/pub?topic=t', 'x');
     const message = await client.nextMessage();
@@ -306,7 +307,7 @@ describe('while an auth server thinks', () => {
     await server.asked(1);
     release(ALL_ALLOWED);
     expect([await client.nextResponse(), await client.nextResponse()]).toEqual([GRANTED, expect.stringMatching(/^\{/)]);
-    expect(await client.nextError(HANDSHAKE_MS / 2)).toBe('E_IDENTIFY_FAILED IDENTIFY failed EOF');
+    expect(await client.nextError(HANDSHAKE_MS - 500)).toBe('E_IDENTIFY_FAILED IDENTIFY failed EOF');
     await client.closed();
   });
 
@@ -314,9 +315,10 @@ describe('while an auth server thinks', () => {
     const { answer, release } = held();
     using server = await AuthServer.start([{ body: { ...ALL_ALLOWED, ttl: 1 } }, answer]);
     await using daemon = await startDaemon(server);
-    using client = await authorized(daemon);
-    await client.identify({ heartbeat_interval: 1000 });
-    await client.subscribe('t', 'c', 5);
+    const identify = command('IDENTIFY', '{"heartbeat_interval":2000}');
+    using client = await authorized(daemon, joined(identify, 'SUB t c\nRDY 5\n'));
+    await client.expectOk();
+    await client.expectOk();
     await delay(EXPIRY_MS);
     client.command('PUB t', 'held back');
     await server.asked(2);

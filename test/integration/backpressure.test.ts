@@ -31,7 +31,7 @@ describe('a consumer that stops reading', () => {
     }
     using working = await own.subscriber('stopped', 'working', 100);
     const before = own.residentBytes();
-    const work = consume(working, 40 * 50, 20_000);
+    const work = consume(working, 40 * 50);
     await publishMebibytes(own, 'stopped', 40);
     expect(await work).toHaveLength(40 * 50);
     // 40 MiB are queued once; eight more copies in socket buffers would be 320 MiB.
@@ -40,7 +40,7 @@ describe('a consumer that stops reading', () => {
     const [first] = stopped;
     if (first === undefined) throw new Error('a stopped consumer was expected');
     first.resumeReading();
-    expect(await consume(first, 40 * 50, 20_000)).toHaveLength(40 * 50);
+    expect(await consume(first, 40 * 50)).toHaveLength(40 * 50);
     for (const client of stopped) client.destroy();
   });
 
@@ -52,7 +52,7 @@ describe('a consumer that stops reading', () => {
     const body = Buffer.alloc(3_000, 's');
     for (let index = 0; index < count; index += 1) await publisher.publish('stopped-small', body);
     stopped.resumeReading();
-    expect(await consume(stopped, count, 10_000)).toHaveLength(count);
+    expect(await consume(stopped, count)).toHaveLength(count);
   });
 
   it('leaves what was not sent to the other consumers of its channel', async () => {
@@ -66,7 +66,7 @@ describe('a consumer that stops reading', () => {
       const channel = await daemon().channel('stopped-share', 'c');
       expect(channel.depth).toBe(0);
       expect(channel.in_flight_count + finished).toBe(1_500);
-    }, 15_000);
+    });
     expect(finished).toBeGreaterThan(100);
   });
 
@@ -104,7 +104,7 @@ describe('a client that does not read its answers', () => {
 
     client.resumeReading();
     for (let index = 0; index < count; index += 1)
-      expect(await client.nextResponse(15_000)).toMatch(/^{"max_rdy_count"/);
+      expect(await client.nextResponse()).toMatch(/^{"max_rdy_count"/);
     await client.publish('answers', 'still here');
   });
 });
@@ -124,9 +124,11 @@ describe('many connections', () => {
     using small = await daemon().connect();
     const batch = joined(...Array.from({ length: 2_000 }, () => 'PUB starve-busy#ephemeral\n\0\0\0\x01x'));
     for (let index = 0; index < 50; index += 1) busy.write(batch);
-    const startedAtMs = performance.now();
-    await small.publish('starve-small', 'x');
-    expect(performance.now() - startedAtMs).toBeLessThan(1_000);
-    for (let index = 0; index < 100_000; index += 1) await busy.expectOk();
+    busy.command('PUB starve', 'last of the busy one');
+    await small.publish('starve', 'small');
+    for (let index = 0; index <= 100_000; index += 1) await busy.expectOk();
+    // In the order in which the daemon took them, whenever this process came to read the answers.
+    using consumer = await daemon().subscriber('starve', 'c', 1);
+    expect(bodiesOf(await consume(consumer, 2))).toEqual(['small', 'last of the busy one']);
   });
 });
