@@ -108,6 +108,11 @@ class Reader {
       await eventually(() => expect(output).toContain(body), BLOCK_MS / 2);
     } finally {
       client.kill('SIGKILL');
+      // The next message is for the next client, not for this one's connection.
+      await eventually(async () => {
+        const channels = ((await this.#daemon!.stats()).topics ?? []).flatMap((topic) => topic.channels);
+        expect(channels.filter(({ client_count: count }) => count > 0)).toEqual([]);
+      });
     }
   }
 

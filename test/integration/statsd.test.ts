@@ -15,9 +15,10 @@ describe('statsd', () => {
     await using daemon = await Daemon.start({ flags: flags(server, '--statsd-interval=1100ms') });
     await daemon.command('/pub?topic=t', 'one');
     await daemon.command('/pub?topic=t', 'two');
-    const counts = (): string[] => server.lines.filter((line) => line.startsWith('p.topic.t.message_count'));
-    await server.until(() => counts().length >= 2);
-    expect(counts().slice(0, 2)).toEqual(['p.topic.t.message_count:2|c', 'p.topic.t.message_count:0|c']);
+    const counts = (): number[] => server.lines.flatMap((line) => /^p\.topic\.t\.message_count:(\d+)\|c$/.exec(line)?.[1] ?? []).map(Number);
+    await server.until(() => counts().length >= 2 && counts().at(-1) === 0);
+    // A push may have come between the two.
+    expect(counts().reduce((sum, count) => sum + count, 0)).toBe(2);
     expect(new Set(server.datagrams.map(({ sourcePort }) => sourcePort)).size).toBeGreaterThan(1);
   });
 
@@ -61,16 +62,16 @@ describe('statsd', () => {
     await daemon.command('/topic/create?topic=t');
     await server.until(() => server.datagrams.length >= 1);
     await daemon.stop();
-    await server.until(() => server.datagrams.length >= 4, 2000);
+    await server.until(() => server.datagrams.length >= 4);
     expect(daemon.output).toContain('STATSD: closing');
   });
 
   it('goes on without anybody listening, and names what it cannot reach', async () => {
     await using silent = await Daemon.start({ flags: ['--statsd-address=127.0.0.1:9', '--statsd-interval=1100ms'] });
     await using wrong = await Daemon.start({ flags: ['--statsd-address=nowhere', '--statsd-interval=1100ms'] });
-    await expect.poll(() => silent.output, { timeout: 8000 }).toContain('STATSD: pushing stats to 127.0.0.1:9');
+    await expect.poll(() => silent.output, { timeout: 15_000 }).toContain('STATSD: pushing stats to 127.0.0.1:9');
     const failure = 'failed to create UDP socket to statsd(nowhere)';
-    await expect.poll(() => wrong.output, { timeout: 8000 }).toContain(failure);
+    await expect.poll(() => wrong.output, { timeout: 15_000 }).toContain(failure);
     expect((await silent.get('/ping')).status).toBe(200);
     expect((await silent.stop()).code).toBe(0);
     expect((await wrong.stop()).code).toBe(0);
