@@ -34,6 +34,8 @@ export class RequestBody {
   #limitBytes = 0;
   #bytes: Buffer = NO_BYTES;
   #receivedBytes = 0;
+  /** What earlier reads took. */
+  #takenBytes = 0;
 
   constructor(request: IncomingMessage, response: ServerResponse, awaitsContinue: boolean) {
     const { headers } = request;
@@ -57,6 +59,11 @@ export class RequestBody {
   /** False once the connection cannot carry another request, because where this one ends is unknown. */
   get isIntact(): boolean {
     return this.#state !== 'failed';
+  }
+
+  /** How much of a declared length is left. A read that overflowed took its limit and one byte; below zero without a length. */
+  get unreadBytes(): number {
+    return this.declaredBytes - this.#takenBytes;
   }
 
   /** True while the client holds its body back until it is told to continue. */
@@ -149,6 +156,7 @@ export class RequestBody {
     const bytes = this.#bytes.length === keptBytes ? this.#bytes : this.#bytes.subarray(0, keptBytes);
     this.#receiver = null;
     this.#bytes = NO_BYTES;
+    this.#takenBytes += Math.min(this.#receivedBytes, this.#limitBytes + 1);
     this.#state = end === 'overflow' ? 'unread' : end;
     if (end === 'overflow') this.#request.pause();
     receiver?.(bytes, end);

@@ -5,14 +5,13 @@
 import type { Socket } from 'node:net';
 
 import type { Exchange } from './exchange.js';
+import { lineOf, type ParserError } from './unknown-method.js';
 
 /** How long a client that sent garbage may go on sending: closing at once could destroy the answer on its way. */
 const LINGER_MS = 500;
 
-const STATUS_OF_ERROR: ReadonlyMap<string | undefined, string> = new Map([
-  ['HPE_HEADER_OVERFLOW', '431 Request Header Fields Too Large'],
-  ['HPE_INVALID_VERSION', '505 HTTP Version Not Supported: unsupported protocol version'],
-]);
+/** What can be a version; the parser calls the others invalid, too. */
+const VERSION = / HTTP\/\d\.\d$/;
 
 export class HttpConnection {
   readonly #socket: Socket;
@@ -35,8 +34,11 @@ export class HttpConnection {
     else this.#waiting.push(exchange);
   }
 
-  /** The bytes on the connection are not, or not to their end, HTTP: the parser gave up. */
-  onMalformed(error: NodeJS.ErrnoException): void {
+  /**
+   * The bytes on the connection are not, or not to their end, HTTP: the parser gave up. `answer` is called after what came
+   * before is answered, where a request can be made of them; null where not.
+   */
+  onMalformed(error: ParserError, answer: (() => void) | null): void {
     if (this.#isEnding) return;
     this.#isEnding = true;
     if (!this.#socket.writable || error.code === 'ECONNRESET') {
@@ -44,9 +46,10 @@ export class HttpConnection {
       return;
     }
     const latest = this.#latest;
+    const end = (): void => this.#end(error, answer);
     if (latest !== null && !latest.isReceived && !latest.body.isComplete) latest.body.fail();
-    else if (latest === null || latest.isGone) this.#refuse(error);
-    else latest.onClose(() => this.#refuse(error));
+    else if (latest === null || latest.isGone) end();
+    else latest.onClose(end);
   }
 
   #begin(exchange: Exchange): void {
@@ -65,13 +68,26 @@ export class HttpConnection {
     }
   }
 
-  /** Answers what is not a request, and ends the connection. */
-  #refuse(error: NodeJS.ErrnoException): void {
+  /** Answers the last request, or what is none, and ends the connection. */
+  #end(error: ParserError, answer: (() => void) | null): void {
     const socket = this.#socket;
     if (!socket.writable) return;
-    const status = STATUS_OF_ERROR.get(error.code) ?? '400 Bad Request';
-    socket.end(`HTTP/1.1 ${status}\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n${status}`);
-    const lingerTimer = setTimeout(() => socket.destroy(), LINGER_MS);
-    socket.on('close', () => clearTimeout(lingerTimer));
+    if (answer !== null) return answer();
+    const status = statusOf(error);
+    socket.write(`HTTP/1.1 ${status}\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n${status}`);
+    endAndLinger(socket);
   }
+}
+
+/** Ends the sending side, and the rest soon after. */
+export function endAndLinger(socket: Socket): void {
+  socket.end();
+  const lingerTimer = setTimeout(() => socket.destroy(), LINGER_MS);
+  socket.on('close', () => clearTimeout(lingerTimer));
+}
+
+function statusOf(error: ParserError): string {
+  if (error.code === 'HPE_HEADER_OVERFLOW') return '431 Request Header Fields Too Large';
+  const isVersion = error.code === 'HPE_INVALID_VERSION' && VERSION.test(lineOf(error));
+  return isVersion ? '505 HTTP Version Not Supported: unsupported protocol version' : '400 Bad Request';
 }

@@ -81,6 +81,11 @@ export class Exchange {
     return typeof value === 'string' ? value : undefined;
   }
 
+  /** How often a request header was sent, lower-case name. */
+  headerCount(name: string): number {
+    return this.#request.headersDistinct[name]?.length ?? 0;
+  }
+
   /** Runs a piece of a handler; what it throws is answered as a panic (http-api 2.8). */
   run(step: () => void): void {
     try {
@@ -171,7 +176,7 @@ export class Exchange {
     const { body } = this;
     if (body.awaitsContinue || !body.isIntact) {
       this.#write(status, [...headers, ...CLOSE], content);
-    } else if (body.declaredBytes >= UNREAD_BODY_BYTES_MAX) {
+    } else if (body.unreadBytes >= UNREAD_BODY_BYTES_MAX) {
       this.#sendAndLinger(status, headers, content);
     } else {
       body.discard(UNREAD_BODY_BYTES_MAX, (_, end) => {

@@ -15,12 +15,13 @@ import { parseDialAddress } from '../../lib/net/dial-address.js';
 import { boundTo, listen } from '../../lib/net/listen.js';
 import type { TlsIdentity } from '../../lib/net/tls-identity.js';
 import type { HttpApi } from './api.js';
-import { HttpConnection } from './connection.js';
+import { endAndLinger, HttpConnection } from './connection.js';
 import { Exchange } from './exchange.js';
 import { createHttpsServer } from './https-server.js';
 import {
   sendBadRequest, sendExpectationFailed, sendTlsRequired, sendUnsupportedEncoding, sendUnsupportedVersion,
 } from './response.js';
+import { type ParserError, requestOfUnknownMethod } from './unknown-method.js';
 
 /** Stock nsqd refuses larger header blocks. */
 const HEADER_BYTES_MAX = 1024 * 1024;
@@ -76,9 +77,10 @@ export class HttpServer {
       this.#onRequest(request, response, true);
     });
     this.#server.on('checkExpectation', onRequest);
-    this.#server.on('connect', (request: IncomingMessage, socket: Socket) => this.#onConnect(request, socket));
-    this.#server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
-      this.#connectionOf(socket).onMalformed(error);
+    this.#server.on('connect', (request: IncomingMessage, socket: Socket) => this.#onLastRequest(request, socket));
+    this.#server.on('clientError', (error: ParserError, socket: Socket) => {
+      const request = requestOfUnknownMethod(error, socket);
+      this.#connectionOf(socket).onMalformed(error, request === null ? null : () => this.#onLastRequest(request, socket));
     });
   }
 
@@ -126,14 +128,18 @@ export class HttpServer {
     this.#connectionOf(request.socket).add(exchange);
   }
 
-  /** CONNECT is a method like any other that no path has; only node:http gives up the connection to it, body and all. */
-  #onConnect(request: IncomingMessage, socket: Socket): void {
+  /**
+   * CONNECT, and methods that node:http does not know, are methods like any other that no path has; only node:http gives up
+   * the connection to them, body and all.
+   */
+  #onLastRequest(request: IncomingMessage, socket: Socket): void {
     const response = new ServerResponse(request);
     response.shouldKeepAlive = false;
     response.assignSocket(socket);
-    response.on('finish', () => socket.end());
-    delete request.headers['content-length'];
-    delete request.headers['transfer-encoding'];
+    response.on('finish', () => endAndLinger(socket));
+    const { headers } = request;
+    delete headers['content-length'];
+    if (headers['transfer-encoding']?.toLowerCase() === 'chunked') delete headers['transfer-encoding'];
     this.#onRequest(request, response, false);
   }
 
@@ -151,7 +157,7 @@ export class HttpServer {
     if (!exchange.httpVersion.startsWith('1.')) sendUnsupportedVersion(exchange);
     else if (!isSupportedEncoding(exchange)) sendUnsupportedEncoding(exchange);
     else if (!hasHost(exchange)) sendBadRequest(exchange, ': missing required Host header');
-    else if (!HOST.test(exchange.header('host') ?? '')) sendBadRequest(exchange, ': malformed Host header');
+    else if (!HOST.test(exchange.header('host') ?? '')) sendBadRequest(exchange, hostProblem(exchange));
     else if (!isExpectationKnown(exchange)) sendExpectationFailed(exchange);
     else if (isServerOptions(exchange)) exchange.send(200, ['Content-Length', '0'], '');
     else if (httpsPortInstead !== null && exchange.target.path !== null) sendTlsRequired(exchange, httpsPortInstead());
@@ -169,6 +175,11 @@ function checkIsTcp(address: string): void {
 
 function hasHost(exchange: Exchange): boolean {
   return exchange.httpVersion !== '1.1' || exchange.header('host') !== undefined;
+}
+
+/** Two hosts are joined by what no host can have. */
+function hostProblem(exchange: Exchange): string {
+  return exchange.headerCount('host') > 1 ? '' : ': malformed Host header';
 }
 
 /** Chunks are the only encoding there is; in HTTP/1.0 there is none. */

@@ -21,6 +21,8 @@ function chunked(path: string, ...chunks: string[]): string {
   return `POST ${path} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n${pieces.join('')}`;
 }
 
+/** Just above the default of max_msg_size. */
+const LONG_VALUE = 1_048_577 + 262_143;
 const CHUNKS_END = '0\r\n\r\n';
 
 async function withClient(
@@ -106,6 +108,12 @@ describe('an unread body', () => {
     expect(await answer(client)).toEqual([404, 'NOT_FOUND', true]);
     client.send(CHUNKS_END);
     await client.closed();
+  }));
+
+  it('of a value that is too long is counted from where reading it ended', () => withClient(async (client) => {
+    client.send(post('/config/log_level', LONG_VALUE).replace('POST', 'PUT') + 'x'.repeat(LONG_VALUE) + PING);
+    expect(await answer(client)).toEqual([413, 'INVALID_VALUE', false]);
+    expect(await answer(client)).toEqual([200, 'OK', false]);
   }));
 
   it('is waited for only so long', () => withClient(async (client) => {
@@ -331,12 +339,80 @@ describe('status lines and headers', () => {
   }));
 });
 
+describe('a method that nobody knows', () => {
+  const unknown = (line: string, headers = 'Host: x\r\n'): string => `${line} HTTP/1.1\r\n${headers}\r\n`;
+
+  it.each([
+    [unknown('FOO /ping'), 405, 'METHOD_NOT_ALLOWED'],
+    [unknown('get /ping?a=b'), 405, 'METHOD_NOT_ALLOWED'],
+    [unknown('ANNOUNCE http://h/ping'), 405, 'METHOD_NOT_ALLOWED'],
+    [unknown('GETX *'), 405, 'METHOD_NOT_ALLOWED'],
+    [unknown('FOO /ping').replaceAll('\r\n', '\n'), 405, 'METHOD_NOT_ALLOWED'],
+    [unknown('FOO /PING'), 404, 'NOT_FOUND'],
+    [unknown('FOO /nope', 'Host: x\r\nA: \xe4\t\r\n'), 404, 'NOT_FOUND'],
+    [unknown('FOO /pub?topic=a', 'Host: x\r\nContent-Length: 5\r\n') + 'hello', 405, 'METHOD_NOT_ALLOWED'],
+    [unknown('FOO /pub?topic=a', 'Host: x\r\nTransfer-Encoding: chunked\r\n') + '5\r\nhello', 405, 'METHOD_NOT_ALLOWED'],
+    [unknown('FOO /ping', 'Host: x\r\nTransfer-Encoding: gzip\r\n'), 501, 'Unsupported transfer encoding'],
+    [unknown('FOO /ping', 'Host: x\r\nExpect: foo\r\n'), 417, ''],
+    [unknown('FOO /%'), 400, '400 Bad Request'],
+    [unknown('FOO ping'), 400, '400 Bad Request'],
+    [unknown('FOO  /ping'), 400, '400 Bad Request'],
+    [unknown('FOO /ping', ''), 400, '400 Bad Request: missing required Host header'],
+    [unknown('FOO /ping', 'Host: x\r\nHost: y\r\n'), 400, '400 Bad Request'],
+    [unknown('FOO /ping', 'Host: x\r\nA\r\n'), 400, '400 Bad Request'],
+    ['FOO /ping HTTP/2.0\r\nHost: x\r\n\r\n', 505, '505 HTTP Version Not Supported: unsupported protocol version'],
+  ])('%j is answered %i %s, and the last one', (bytes, status, text) => withClient(async (client) => {
+    client.send(bytes);
+    const answers = await client.closed();
+    const [head = '', body = ''] = answers.split('\r\n\r\n');
+    expect(head).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+    expect(head).toContain('Connection: close');
+    expect(body).toBe(status === 404 || status === 405 ? `{"message":"${text}"}` : text);
+  }));
+
+  it('comes after what was sent before, and nothing after it takes effect', () => withClient(async (client, daemon) => {
+    client.send(post('/pub?topic=a', 1) + '1' + unknown('FOO /ping') + post('/pub?topic=a', 1) + '2');
+    expect(await answer(client)).toEqual([200, 'OK', false]);
+    expect(await answer(client)).toEqual([405, 'METHOD_NOT_ALLOWED', true]);
+    expect(await client.closed()).toBe('');
+    expect(daemon.broker.bodies('a')).toEqual(['1']);
+  }));
+
+  it('is a bad request when it comes in pieces', () => withClient(async (client) => {
+    client.send('FOO /ping HTTP/1.1\r\nHost: ');
+    expect(await client.closed()).toContain('HTTP/1.1 400 Bad Request\r\n');
+  }));
+
+  it('gets its answer even while it goes on sending', () => withClient(async (client) => {
+    client.send(unknown('FOO /pub?topic=a', 'Host: x\r\nContent-Length: 1000000\r\n') + 'x'.repeat(1_000_000));
+    expect(await answer(client)).toEqual([405, 'METHOD_NOT_ALLOWED', true]);
+    await client.closed();
+  }));
+
+  it('is in the access log, and refused where TLS is required', async () => {
+    await withClient(async (client, daemon) => {
+      client.send(unknown('FOO /ping'));
+      await client.closed();
+      expect(daemon.log.at(-1)).toMatch(/405 FOO \/ping \(127\.0\.0\.1:\d+\) /);
+    });
+    await withClient(async (client) => {
+      client.send(unknown('FOO /ping'));
+      expect((await client.response()).status).toBe(403);
+    }, { httpsPortInstead: () => 4152 });
+  });
+});
+
 describe('malformed requests', () => {
   it.each([
     ['hello\r\n\r\n', '400 Bad Request'],
-    ['get /ping HTTP/1.1\r\nHost: x\r\n\r\n', '400 Bad Request'],
+    ['G@T /ping HTTP/1.1\r\nHost: x\r\n\r\n', '400 Bad Request'],
+    ['GET /ping HTTP/1\r\nHost: x\r\n\r\n', '400 Bad Request'],
+    ['GET /ping HTTP/1.10\r\nHost: x\r\n\r\n', '400 Bad Request'],
+    ['GET /ping http/1.1\r\nHost: x\r\n\r\n', '400 Bad Request'],
+    ['GET /ping HTTP/1.1 \r\nHost: x\r\n\r\n', '400 Bad Request'],
     ['GET /ping HTTP/1.1\r\n\r\n', '400 Bad Request: missing required Host header'],
-    ['GET /ping HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n', '400 Bad Request: malformed Host header'],
+    ['GET /ping HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n', '400 Bad Request\r\n'],
+    ['GET /ping HTTP/1.1\r\nHost: a, b\r\n\r\n', '400 Bad Request: malformed Host header'],
     ['GET /ping HTTP/1.1\r\nHost: a b\r\n\r\n', '400 Bad Request: malformed Host header'],
     ['GET /ping HTTP/1.1\r\nHost: a/b@c\r\n\r\n', '400 Bad Request: malformed Host header'],
     [`${post('/pub?topic=a', 1, 'Transfer-Encoding: gzip\r\n').replace(/Content-Length.*\r\n/, '')}x`, '501 Not Implemented'],
