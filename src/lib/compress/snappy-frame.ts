@@ -9,6 +9,7 @@
 //   0x80 to 0xfe        skipped
 //   0x02 to 0x7f        an error
 
+import { copyApart, viewOf } from './bytes-view.js';
 import { crc32c, maskChecksum } from './crc32c.js';
 import { BLOCK_BYTES_MAX, compressBlock, compressedBytesMax, decompressBlock, SnappyError } from './snappy-block.js';
 
@@ -26,6 +27,7 @@ export const CHUNK_DATA_BYTES_MAX = CHECKSUM_BYTES + compressedBytesMax(BLOCK_BY
 
 /** Content of compressed chunks, shared by all decoders: it is handed on before another chunk is decoded. */
 const content = Buffer.allocUnsafeSlow(BLOCK_BYTES_MAX);
+const contentView = viewOf(content);
 
 export class SnappyEncoder {
   #isBegun = false;
@@ -44,27 +46,28 @@ export class SnappyEncoder {
       target.set(IDENTIFIER_CHUNK);
       at = IDENTIFIER_CHUNK.length;
     }
+    const sourceView = viewOf(source);
+    const targetView = viewOf(target);
     for (let start = 0; start < source.length; start += BLOCK_BYTES_MAX) {
-      at = encodeChunk(source, start, Math.min(start + BLOCK_BYTES_MAX, source.length), target, at);
+      at = encodeChunk(sourceView, start, Math.min(start + BLOCK_BYTES_MAX, source.length), targetView, at);
     }
     return at;
   }
 }
 
 /** A chunk stays uncompressed unless that saves an eighth. */
-function encodeChunk(source: Uint8Array, start: number, end: number, target: Uint8Array, at: number): number {
+function encodeChunk(source: DataView, start: number, end: number, target: DataView, at: number): number {
   const dataAt = at + HEADER_BYTES + CHECKSUM_BYTES;
   const count = end - start;
   let type = TYPE_COMPRESSED;
   let chunkEnd = compressBlock(source, start, end, target, dataAt);
   if (chunkEnd - dataAt >= count - Math.floor(count / 8)) {
     type = TYPE_UNCOMPRESSED;
-    target.set(start === 0 && end === source.length ? source : source.subarray(start, end), dataAt);
+    copyApart(source, start, target, dataAt, count);
     chunkEnd = dataAt + count;
   }
-  target[at] = type;
-  writeLittleEndian(target, at + 1, chunkEnd - dataAt + CHECKSUM_BYTES, 3);
-  writeLittleEndian(target, at + HEADER_BYTES, maskChecksum(crc32c(source, start, end)), CHECKSUM_BYTES);
+  target.setUint32(at, ((chunkEnd - dataAt + CHECKSUM_BYTES) << 8) | type, true);
+  target.setUint32(at + HEADER_BYTES, maskChecksum(crc32c(source, start, end)), true);
   return chunkEnd;
 }
 
@@ -83,6 +86,7 @@ export class SnappyDecoder {
 
   /** Hot path (bench: snappy). Throws SnappyError where the stream is damaged; what came before was handed on. */
   decode(bytes: Buffer): void {
+    const view = viewOf(bytes);
     let at = 0;
     while (at < bytes.length) {
       if (this.#partialBytes > 0) {
@@ -94,7 +98,7 @@ export class SnappyDecoder {
         this.#keepPartial(bytes, at, end - at);
         return;
       }
-      this.#readChunk(bytes, at, end);
+      this.#readChunk(bytes, view, at, end);
       at = end;
     }
   }
@@ -128,7 +132,7 @@ export class SnappyDecoder {
     if (this.#partialBytes < chunkBytes) return end;
     this.#partial = null;
     this.#partialBytes = 0;
-    this.#readChunk(partial, 0, chunkBytes);
+    this.#readChunk(partial, viewOf(partial), 0, chunkBytes);
     return end;
   }
 
@@ -151,28 +155,26 @@ export class SnappyDecoder {
     return at + count;
   }
 
-  /** The chunk is whole and its header has been checked. */
-  #readChunk(bytes: Buffer, at: number, end: number): void {
+  /** The chunk is whole and its header has been checked. `view` shows the same as `bytes`. */
+  #readChunk(bytes: Buffer, view: DataView, at: number, end: number): void {
     const type = bytes[at]!;
     const dataAt = at + HEADER_BYTES;
+    const bodyAt = dataAt + CHECKSUM_BYTES;
     if (type === TYPE_IDENTIFIER) {
       if (IDENTIFIER.compare(bytes, dataAt, end) !== 0) throw new SnappyError('damaged stream identifier');
       this.#isBegun = true;
     } else if (type === TYPE_COMPRESSED) {
-      const length = decompressBlock(bytes, dataAt + CHECKSUM_BYTES, end, content);
-      this.#handOn(content.subarray(0, length), bytes.readUInt32LE(dataAt));
+      const length = decompressBlock(view, bodyAt, end, contentView);
+      checkContent(contentView, 0, length, view.getUint32(dataAt, true));
+      if (length > 0) this.#onContent(content.subarray(0, length));
     } else if (type === TYPE_UNCOMPRESSED) {
-      if (end - dataAt - CHECKSUM_BYTES > BLOCK_BYTES_MAX) throw new SnappyError('a chunk is too long');
-      this.#handOn(bytes.subarray(dataAt + CHECKSUM_BYTES, end), bytes.readUInt32LE(dataAt));
+      if (end - bodyAt > BLOCK_BYTES_MAX) throw new SnappyError('a chunk is too long');
+      checkContent(view, bodyAt, end, view.getUint32(dataAt, true));
+      if (end > bodyAt) this.#onContent(bytes.subarray(bodyAt, end));
     }
-  }
-
-  #handOn(chunkContent: Buffer, checksum: number): void {
-    if (maskChecksum(crc32c(chunkContent)) !== checksum) throw new SnappyError('wrong checksum');
-    if (chunkContent.length > 0) this.#onContent(chunkContent);
   }
 }
 
-function writeLittleEndian(target: Uint8Array, at: number, value: number, bytes: number): void {
-  for (let index = 0; index < bytes; index += 1) target[at + index] = value >>> (8 * index);
+function checkContent(bytes: DataView, start: number, end: number, checksum: number): void {
+  if (maskChecksum(crc32c(bytes, start, end)) !== checksum) throw new SnappyError('wrong checksum');
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
+import { viewOf } from '../../../../src/lib/compress/bytes-view.js';
 import {
   BLOCK_BYTES_MAX, compressBlock, compressedBytesMax, decompressBlock, SnappyError,
 } from '../../../../src/lib/compress/snappy-block.js';
@@ -8,12 +9,12 @@ import { anyContent } from './content.js';
 
 function decompress(block: Buffer, bytesMax = BLOCK_BYTES_MAX): string {
   const target = Buffer.alloc(bytesMax);
-  return target.toString('latin1', 0, decompressBlock(block, 0, block.length, target));
+  return target.toString('latin1', 0, decompressBlock(viewOf(block), 0, block.length, viewOf(target)));
 }
 
 function compress(content: Buffer): Buffer {
   const target = Buffer.alloc(compressedBytesMax(content.length));
-  return target.subarray(0, compressBlock(content, 0, content.length, target, 0));
+  return target.subarray(0, compressBlock(viewOf(content), 0, content.length, viewOf(target), 0));
 }
 
 const bytes = (text: string): Buffer => Buffer.from(text, 'latin1');
@@ -103,7 +104,7 @@ describe('compressing', () => {
       const source = prng.bytes(size + 7);
       const room = compressedBytesMax(size);
       const target = Buffer.alloc(room + 12);
-      const end = compressBlock(source, 7, 7 + size, target, 5);
+      const end = compressBlock(viewOf(source), 7, 7 + size, viewOf(target), 5);
       expect(end).toBeLessThanOrEqual(5 + room);
       expect(decompress(target.subarray(5, end))).toBe(source.toString('latin1', 7));
     }
