@@ -24,6 +24,8 @@ const IDENTIFIER = Buffer.from('sNaPpY', 'latin1');
 const IDENTIFIER_CHUNK = Buffer.from([TYPE_IDENTIFIER, IDENTIFIER.length, 0, 0, ...IDENTIFIER]);
 /** Longer chunks, skippable ones included, are refused before their data is looked at. */
 export const CHUNK_DATA_BYTES_MAX = CHECKSUM_BYTES + compressedBytesMax(BLOCK_BYTES_MAX);
+/** What compressing a block may need for a moment, before it is found to be smaller as it was. */
+const SLACK_BYTES = compressedBytesMax(BLOCK_BYTES_MAX) - BLOCK_BYTES_MAX;
 
 /** Content of compressed chunks, shared by all decoders: it is handed on before another chunk is decoded. */
 const content = Buffer.allocUnsafeSlow(BLOCK_BYTES_MAX);
@@ -34,8 +36,8 @@ export class SnappyEncoder {
 
   /** Room that the next `encode` of so many bytes needs. */
   bytesMax(count: number): number {
-    const chunks = Math.ceil(count / BLOCK_BYTES_MAX);
-    return IDENTIFIER_CHUNK.length + chunks * (HEADER_BYTES + CHUNK_DATA_BYTES_MAX - BLOCK_BYTES_MAX) + count;
+    const heads = Math.ceil(count / BLOCK_BYTES_MAX) * (HEADER_BYTES + CHECKSUM_BYTES);
+    return IDENTIFIER_CHUNK.length + heads + count + SLACK_BYTES;
   }
 
   /** Hot path (bench: snappy). Writes `source` as chunks into `target` from 0 on; returns how many bytes they take. */
