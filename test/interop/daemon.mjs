@@ -71,11 +71,17 @@ export class Service {
   async stop() {
     if (this.#child === undefined) return;
     if (this.#hasExited()) throw new Error(`${this.#name} was gone already, ${this.#ending()}`);
-    const exited = once(this.#child, 'exit');
     this.#child.kill('SIGTERM');
-    const killTimer = setTimeout(() => this.#child.kill('SIGKILL'), STOP_TIMEOUT_MS);
-    await exited;
-    clearTimeout(killTimer);
+    await this.ended();
+  }
+
+  /** Resolves once the process is gone by itself. Throws when it does not go, or not with exit code 0. */
+  async ended() {
+    if (!this.#hasExited()) {
+      const killTimer = setTimeout(() => this.#child.kill('SIGKILL'), STOP_TIMEOUT_MS);
+      await once(this.#child, 'exit');
+      clearTimeout(killTimer);
+    }
     if (this.#child.exitCode !== 0) throw new Error(`${this.#name} did not stop cleanly, ${this.#ending()}`);
   }
 

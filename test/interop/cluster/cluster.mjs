@@ -158,3 +158,8 @@ export async function topicStats(daemon, topic) {
 export async function channelStats(daemon, topic, channel) {
   return (await topicStats(daemon, topic))?.channels.find(({ channel_name: name }) => name === channel);
 }
+
+/** Throws unless it is true; `what` tells what was found instead. */
+export function expect(isTrue, what) {
+  if (!isTrue) throw new Error(what);
+}

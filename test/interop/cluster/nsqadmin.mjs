@@ -1,12 +1,8 @@
 // What nsqadmin shows of the daemons, and what its buttons do to them, through its HTTP API.
 
-import { channelStats, getJson, send, topicStats } from './cluster.mjs';
+import { channelStats, expect, getJson, send, topicStats } from './cluster.mjs';
 
 const CHANNEL = 'audit';
-
-function expect(isTrue, what) {
-  if (!isTrue) throw new Error(what);
-}
 
 /** Publishes `perDaemon` messages to each daemon; the topic and its channel exist on all of them then. */
 async function fill(cluster, topic, perDaemon) {

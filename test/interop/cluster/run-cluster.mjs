@@ -6,6 +6,7 @@ import { CLIENTS } from '../clients.mjs';
 import { lastLine } from '../tools.mjs';
 import { Cluster, findPrograms } from './cluster.mjs';
 import { checkDiscovery } from './discovery.mjs';
+import { checkDraining } from './draining.mjs';
 import {
   checkCounts, checkCreate, checkDelete, checkEmpty, checkNodes, checkPause, checkTombstone,
 } from './nsqadmin.mjs';
@@ -28,13 +29,19 @@ const CHECKS = [
   { check: 'nsq_stat', run: checkStat, needs: 'nsq_stat' },
 ];
 
-/** The check that needs a consumer written in Go; none where it cannot be built. */
+/**
+ * The checks that need a consumer written in Go; none where it cannot be built. They come first, because a daemon drains only
+ * when nothing is left of the others.
+ */
 function withGo(skip) {
   try {
     const { file } = CLIENTS.find(({ name }) => name === 'go-nsq').prepare();
-    return [{ check: 'discovery', run: (cluster) => checkDiscovery(cluster, file) }];
+    return [
+      { check: 'discovery', run: (cluster) => checkDiscovery(cluster, file) },
+      { check: 'draining', run: (cluster) => checkDraining(cluster, file) },
+    ];
   } catch (error) {
-    skip(`discovery: ${lastLine(error)}`);
+    skip(`discovery, draining: ${lastLine(error)}`);
     return [];
   }
 }
