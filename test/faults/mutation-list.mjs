@@ -8,7 +8,7 @@ const STORAGE = 'src/nsqd/storage';
 export const MUTATIONS = [
   {
     window: 'L1', what: 'no metadata before the first message counts', file: `${STORAGE}/message-log.ts`,
-    find: 'if (this.metaIsStale) this.writeMeta();', replace: '',
+    find: 'if (this.metaFile.isStale) this.writeMeta();', replace: '',
     test: WINDOWS, name: 'L1: before the first sync of a queue loses nothing',
   },
   {
@@ -19,7 +19,7 @@ export const MUTATIONS = [
   },
   {
     window: 'L2', what: 'the number after an emptied queue is forgotten', file: `${STORAGE}/message-log.ts`,
-    find: 'this.#files.reserve(position > 0 ? fileNumber + 1 : fileNumber);', replace: 'void fileNumber, position;',
+    find: 'this.files.reserve(position > 0 ? fileNumber + 1 : fileNumber);', replace: 'void fileNumber, position;',
     test: WINDOWS, name: 'L2: after emptying loses nothing that came since',
   },
   {

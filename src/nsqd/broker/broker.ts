@@ -7,11 +7,9 @@ import { AlarmClock } from '../../lib/time/alarm-clock.js';
 import type { Alarm } from '../../lib/time/alarm-clock.js';
 import type { Clock } from '../../lib/time/clock.js';
 import { ChunkPool } from '../storage/chunk.js';
-import type { Chunk } from '../storage/chunk.js';
 import type { DataDirectory } from '../storage/data-directory.js';
 import { FreeSpace } from '../storage/free-space.js';
 import type { StorageError } from '../storage/file-system.js';
-import { MessageLog } from '../storage/message-log.js';
 import type { SetAsideCounts } from '../storage/set-aside.js';
 import { formatMetadata, parseMetadata } from '../storage/metadata-file.js';
 import type { TopicMetadata } from '../storage/metadata-file.js';
@@ -94,7 +92,6 @@ export class Broker {
       measures: this.measures,
       topology: topologyOf(options),
       newLatencyRecorder: parts.newLatencyRecorder ?? null,
-      readRecord: (chunk: Chunk, position: number) => (chunk.owner as MessageLog).recordAt(chunk, position),
       reportStorageFailure: (what, error) => this.#reportFailure(what, error),
       // DEVIATION(health-of-disk): in stock nsqd an overflow of something ephemeral counts as success, too.
       reportStorageSuccess: () => this.#health.succeeded(),

@@ -8,6 +8,7 @@
 
 import type { Chunk } from '../storage/chunk.js';
 import { recordAttempts, recordBytes, recordTimestampMs } from '../storage/record.js';
+import { recordAt } from '../storage/stored-records.js';
 import type { ChannelQueue } from './channel-queue.js';
 import type { ChannelSubscribers } from './channel-subscribers.js';
 import type { BrokerContext } from './context.js';
@@ -195,7 +196,7 @@ export class ChannelDelivery {
 
   #deliverReturned(record: HeldRecord, subscriber: Subscriber, nowMs: number): void {
     const { chunk, position } = record;
-    const { bytes, start } = this.#context.readRecord(chunk, position);
+    const { bytes, start } = recordAt(chunk, position);
     this.#queue.dropFirstReturned();
     record.isWaiting = false;
     const remembered = record.remembered === UNKNOWN ? UNKNOWN : OUTDATED;

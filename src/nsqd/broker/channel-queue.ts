@@ -123,7 +123,7 @@ export class ChannelQueue {
 
   /** Unread records of which memory has no copy. */
   recordsOnDiskOnly(): number {
-    return this.cursors.reduce((sum, { log, reader }) => sum + log.recordsOnDiskOnly(reader), 0);
+    return this.cursors.reduce((sum, { reader }) => sum + reader.recordsOnDiskOnly(), 0);
   }
 
   /** Steps over messages that wait elsewhere, or are for others, as far as nothing unread comes before them. */

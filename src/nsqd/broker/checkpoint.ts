@@ -27,8 +27,8 @@ export function topicState(topic: CheckpointedTopic, clock: Clock): TopicState {
   const wallOffsetMs = clock.wallMs() - clock.monotonicMs();
   const channels = [...topic.channels.values()].filter((channel) => !channel.isEphemeral);
   return {
-    run: log.run,
-    metaText: log.metaText,
+    run: log.metaFile.run,
+    metaText: log.metaFile.text,
     isFinal: false,
     released: log.placeOf(topic.released),
     deferred: topic.deferred
@@ -68,7 +68,7 @@ function placesOfCursors(
     cursor: topic.log.placeOf(topicCursor.reader),
     ownCursor: ownCursor === null ? null : ownCursor.log.placeOf(ownCursor.reader),
     ...(ownCursor === null ? {} : { ownEnd: ownCursor.log.placeOf(ownCursor.log.end()) }),
-    ownMetaText: ownCursor === null ? null : ownCursor.log.metaText,
+    ownMetaText: ownCursor === null ? null : ownCursor.log.metaFile.text,
   };
 }
 

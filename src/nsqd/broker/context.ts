@@ -4,7 +4,7 @@ import type { Logger } from '../../lib/log/logger.js';
 import type { AlarmClock } from '../../lib/time/alarm-clock.js';
 import type { Clock } from '../../lib/time/clock.js';
 import type { Options } from '../options.js';
-import type { Chunk, ChunkPool } from '../storage/chunk.js';
+import type { ChunkPool } from '../storage/chunk.js';
 import type { DataDirectory } from '../storage/data-directory.js';
 import type { FreeSpace } from '../storage/free-space.js';
 import type { Announcer } from './announcer.js';
@@ -45,8 +45,6 @@ export interface BrokerContext {
   /** Null while latencies are not measured. */
   readonly newLatencyRecorder: (() => LatencyRecorder) | null;
   readonly measures: BrokerMeasures;
-  /** One record, wherever it is. Throws StorageError. */
-  readRecord(chunk: Chunk, position: number): { readonly bytes: Uint8Array; readonly start: number };
   /** Logs, and shows in /ping and /stats until a disk operation succeeds again. */
   reportStorageFailure(what: string, error: unknown): void;
   reportStorageSuccess(): void;

@@ -14,6 +14,7 @@ import type { Alarm } from '../../lib/time/alarm-clock.js';
 import { topicOptionsOf } from '../options.js';
 import { StorageError } from '../storage/file-system.js';
 import { BODY_OFFSET, recordBytes } from '../storage/record.js';
+import { recordAt } from '../storage/stored-records.js';
 import type { BrokerContext, BrokerOptions, DeadLetterTopic } from './context.js';
 import type { HeldJournal } from './held-journal.js';
 import type { HeldRecord } from './held-record.js';
@@ -135,7 +136,7 @@ export class DeadLetters {
   #write(record: HeldRecord): boolean {
     try {
       const topic = this.#context.deadLetterTopic(this.#rule.topicName);
-      const { bytes, start } = this.#context.readRecord(record.chunk, record.position);
+      const { bytes, start } = recordAt(record.chunk, record.position);
       topic.publishOwn(bytes, start + BODY_OFFSET, start + recordBytes(bytes, start));
       this.#gather(topic, record);
       return true;

@@ -19,6 +19,7 @@ import { formatQueueMeta } from '../storage/queue-meta.js';
 import { QueueWriter } from '../storage/queue-writer.js';
 import { recordAttempts, recordBytes } from '../storage/record.js';
 import type { Segment } from '../storage/segment.js';
+import { recordAt } from '../storage/stored-records.js';
 import type { ChannelState, DeferredState, HeldState, TopicState } from '../storage/topic-state.js';
 import type { Channel } from './channel.js';
 import { deferredState, RecordPlaces } from './checkpoint.js';
@@ -61,7 +62,7 @@ function exportOwnMessages(
   const own = isCopied ? copyOwnMessages(topic, context) : keepOwnMessages(topic, context);
   const channels = isListed ? channelStates.filter(({ held }) => held.length > 0) : channelStates;
   const needsState = own.deferred.length > 0 || channels.length > 0;
-  if (needsState) topic.checkpoints.file.replace({ run: log.run, isFinal: isListed, ...own, channels });
+  if (needsState) topic.checkpoints.file.replace({ run: log.metaFile.run, isFinal: isListed, ...own, channels });
   context.directory.replace(context.directory.queueMetaPath(topic.name), own.metaText, true);
   if (!needsState) topic.checkpoints.file.remove();
   if (isCopied) log.discardAll();
@@ -91,7 +92,7 @@ function copyOwnMessages(topic: Topic, { clock, directory, options }: BrokerCont
   let { chunk, position } = topic.released as LogPosition;
   for (let { index } = topic.released; index < log.end().index; index += 1) {
     while (position >= chunk!.length) [chunk, position] = [chunk!.next, 0];
-    const { bytes, start } = log.recordAt(chunk!, position);
+    const { bytes, start } = recordAt(chunk!, position);
     const place = writer.append(bytes, start, recordAttempts(bytes, start));
     const publish = topic.deferred[nextDeferred];
     if (publish?.index === index) {
@@ -266,7 +267,7 @@ class ChannelExport {
   }
 
   #copyHeld({ chunk, position, attempts }: HeldRecord): void {
-    const { bytes, start } = this.#context.readRecord(chunk, position);
+    const { bytes, start } = recordAt(chunk, position);
     this.#writer.append(bytes, start, attempts);
   }
 

@@ -13,6 +13,7 @@
 
 import type { Alarm } from '../../lib/time/alarm-clock.js';
 import type { Chunk } from '../storage/chunk.js';
+import { recordAt } from '../storage/stored-records.js';
 import type { ChannelQueue } from './channel-queue.js';
 import type { BrokerContext } from './context.js';
 import type { DeadLetters } from './dead-letters.js';
@@ -30,7 +31,6 @@ import type { Straggler } from './straggler.js';
 const EXPIRIES_PER_RING_MAX = 10_000;
 
 export class HeldMessages {
-  readonly #context: BrokerContext;
   readonly #queue: ChannelQueue;
   readonly journal: HeldJournal;
   /** For those who deliver and those who answer. */
@@ -47,7 +47,6 @@ export class HeldMessages {
   constructor(
     context: BrokerContext, queue: ChannelQueue, journal: HeldJournal, deadLetters: DeadLetters | null, onRung: () => void,
   ) {
-    this.#context = context;
     this.#queue = queue;
     this.journal = journal;
     this.#deadLetters = deadLetters;
@@ -137,7 +136,7 @@ export class HeldMessages {
     for (; dropped < countMax; dropped += 1) {
       const record = this.#queue.firstReturned();
       if (record === undefined) break;
-      const { bytes, start } = this.#context.readRecord(record.chunk, record.position);
+      const { bytes, start } = recordAt(record.chunk, record.position);
       if (!isDropped(bytes, start)) break;
       this.#queue.dropFirstReturned();
       this.journal.letGo(record);

@@ -3,8 +3,8 @@
 
 import type { Chunk } from '../storage/chunk.js';
 import type { LogPosition } from '../storage/log-reader.js';
-import type { MessageLog } from '../storage/message-log.js';
 import { recordBytes } from '../storage/record.js';
+import { headAt } from '../storage/stored-records.js';
 import type { Skip } from './log-cursor.js';
 
 /** A record, or its beginning: `bytes` may end before it does. It lies in `bytes` at `start`. */
@@ -37,14 +37,9 @@ export function* walkLog(
       position = 0;
     }
     if (chunk === null || index >= endIndex) return;
-    const { bytes, start } = headOf(chunk, position, headBytes);
+    const { bytes, start } = headAt(chunk, position, headBytes);
     yield { chunk, position, index, bytes, start };
     position += recordBytes(bytes, start);
     index += 1;
   }
-}
-
-/** Throws StorageError. */
-export function headOf(chunk: Chunk, position: number, headBytes: number): { readonly bytes: Uint8Array; readonly start: number } {
-  return (chunk.owner as MessageLog).headAt(chunk, position, headBytes);
 }

@@ -3,10 +3,11 @@
 
 import type { Chunk } from '../storage/chunk.js';
 import { BODY_OFFSET, recordTimestampMs } from '../storage/record.js';
+import { headAt } from '../storage/stored-records.js';
 import type { Channel } from './channel.js';
 import type { HeldRecord } from './held-record.js';
 import type { LogCursor } from './log-cursor.js';
-import { headOf, walkLog } from './log-walk.js';
+import { walkLog } from './log-walk.js';
 import type { Topic } from './topic.js';
 
 /** Of more messages in flight, returned or deferred, the first are looked at: the answer has to be cheap. */
@@ -67,6 +68,6 @@ function isBefore(a: Place, b: Place, cursors: readonly LogCursor[]): boolean {
 }
 
 function publishedMs({ chunk, position }: Place): number {
-  const { bytes, start } = headOf(chunk, position, BODY_OFFSET);
+  const { bytes, start } = headAt(chunk, position, BODY_OFFSET);
   return recordTimestampMs(bytes, start);
 }

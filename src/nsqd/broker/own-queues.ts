@@ -11,6 +11,7 @@ import { channelQueueName } from '../storage/data-directory.js';
 import { recoverLog } from '../storage/log-recovery.js';
 import { MessageLog } from '../storage/message-log.js';
 import type { WritePolicy } from '../storage/message-log.js';
+import { seekPlace } from '../storage/place-resolver.js';
 import { runOfQueueMeta } from '../storage/queue-meta.js';
 import { goesWith } from '../storage/topic-state.js';
 import type { ChannelState } from '../storage/topic-state.js';
@@ -71,14 +72,14 @@ export class OwnQueues {
     const { log, metaText } = openQueue(channelQueueName(this.#topicName, channelName), 'through', this.#ids, this.#context);
     this.#nextFileNumbers.set(channelName, log.files.nextNumber);
     if (log.isEmpty()) return null;
-    const { run } = this.#topicLog;
+    const { run } = this.#topicLog.metaFile;
     if (state?.ownCursor === null && metaText !== null && runOfQueueMeta(metaText) === run) {
       // This run had finished the queue, and could not remove its files.
       log.discardAll();
       this.#discardMeta(channelName);
       return null;
     }
-    log.run = run;
+    log.metaFile.run = run;
     if (state === undefined || !goesWith(run, state.ownMetaText, metaText)) {
       if (state !== undefined) this.#foreign.add(channelName);
       return new LogCursor(log, log.addReader(null), log.end());
@@ -99,7 +100,7 @@ export class OwnQueues {
   #begin(channel: Channel): LogCursor {
     const name = channelQueueName(this.#topicName, channel.name);
     const log = newQueue(name, channel.isEphemeral ? 'never' : 'through', this.#context);
-    log.run = this.#topicLog.run;
+    log.metaFile.run = this.#topicLog.metaFile.run;
     log.reservePlace([this.#nextFileNumbers.get(channel.name) ?? 0, 0]);
     // Before its first record: it tells a start that this run has begun the queue.
     if (!channel.isEphemeral) log.writeMeta();
@@ -130,8 +131,8 @@ export class OwnQueues {
 }
 
 function cursorAsRemembered(log: MessageLog, { ownCursor, ownEnd }: ChannelState): LogCursor {
-  const cursor = new LogCursor(log, log.addReader(ownCursor === null ? null : log.seek(...ownCursor)), log.end());
+  const cursor = new LogCursor(log, log.addReader(ownCursor === null ? null : seekPlace(log, ownCursor)), log.end());
   // What follows was written to be moved here, and is still at its old place.
-  if (ownEnd !== undefined) cursor.leaveOutFrom(log.seek(...ownEnd));
+  if (ownEnd !== undefined) cursor.leaveOutFrom(seekPlace(log, ownEnd));
   return cursor;
 }

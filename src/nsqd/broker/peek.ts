@@ -2,8 +2,9 @@
 // back are copies, bounded in number and in bytes. Throws StorageError where a message on disk cannot be read.
 
 import { BODY_OFFSET, recordAttempts, recordBytes, recordId, recordTimestampNs } from '../storage/record.js';
+import { headAt } from '../storage/stored-records.js';
 import type { Channel } from './channel.js';
-import { headOf, walkLog, type SeenRecord } from './log-walk.js';
+import { walkLog, type SeenRecord } from './log-walk.js';
 import type { Subscriber } from './subscriber.js';
 import type { Topic } from './topic.js';
 
@@ -54,11 +55,11 @@ export function peekChannel(channel: Channel, limits: PeekLimits, nowMs: number)
   return {
     queued: queuedOf(channel, limits),
     inFlight: channel.held.longestInFlight(countMax).map(({ chunk, position, attempts, owner, deliveredMs, deadlineMs }) => ({
-      ...messageAt(headOf(chunk, position, BODY_OFFSET + limits.bodyBytesMax), attempts, limits),
+      ...messageAt(headAt(chunk, position, BODY_OFFSET + limits.bodyBytesMax), attempts, limits),
       owner, ageMs: nowMs - deliveredMs, timeoutInMs: Math.max(0, deadlineMs - nowMs),
     })),
     deferred: channel.held.earliestDeferred(countMax).map(({ chunk, position, attempts, dueMs }) => ({
-      ...messageAt(headOf(chunk, position, BODY_OFFSET + limits.bodyBytesMax), attempts, limits),
+      ...messageAt(headAt(chunk, position, BODY_OFFSET + limits.bodyBytesMax), attempts, limits),
       dueInMs: Math.max(0, dueMs - nowMs),
     })),
   };
@@ -75,7 +76,7 @@ function queuedOf(channel: Channel, limits: PeekLimits): PeekedMessage[] {
   while (queued.length < limits.countMax) {
     if (nextReturned.done !== true && (nextReturned.value.turn <= taken || nextUnread.done === true)) {
       const { chunk, position, attempts } = nextReturned.value;
-      queued.push(messageAt(headOf(chunk, position, BODY_OFFSET + limits.bodyBytesMax), attempts, limits));
+      queued.push(messageAt(headAt(chunk, position, BODY_OFFSET + limits.bodyBytesMax), attempts, limits));
       nextReturned = returned.next();
     } else if (nextUnread.done !== true) {
       const { bytes, start } = nextUnread.value;
@@ -101,7 +102,7 @@ export function peekTopic(topic: Topic, limits: PeekLimits, nowMs: number): Topi
   return {
     queued: undelayedOf(topic, limits),
     deferred: topic.deferred.slice(0, limits.countMax).map(({ chunk, position, dueMs }) => ({
-      ...messageAt(headOf(chunk, position, headBytes), 0, limits), dueInMs: Math.max(0, dueMs - nowMs),
+      ...messageAt(headAt(chunk, position, headBytes), 0, limits), dueInMs: Math.max(0, dueMs - nowMs),
     })),
   };
 }

@@ -6,7 +6,7 @@ import type { Clock } from '../../lib/time/clock.js';
 import type { LogPosition } from '../storage/log-reader.js';
 import type { MessageLog } from '../storage/message-log.js';
 import type { ChannelMetadata } from '../storage/metadata-file.js';
-import { resolvePlaces } from '../storage/place-resolver.js';
+import { resolvePlaces, seekPlace } from '../storage/place-resolver.js';
 import type { ResolvedRecord } from '../storage/place-resolver.js';
 import type { RestoredChannel, RestoredState } from '../storage/state-history.js';
 import { parseTopicState } from '../storage/topic-state-reader.js';
@@ -38,7 +38,7 @@ export function findState(log: MessageLog, metaText: string | null, logger: Logg
     logger.warn(`TOPIC(${log.name}): its side file does not go with its queue, ignored`);
     return null;
   }
-  log.run = state.run;
+  log.metaFile.run = state.run;
   for (const place of placesOf(state)) log.reservePlace(place);
   return state;
 }
@@ -77,7 +77,7 @@ function withFoundChannels(metadata: readonly ChannelMetadata[], state: Restored
 
 /** A place among the released messages: a channel that were ahead of them would miss what comes. */
 function releasedUpTo({ log, released }: RestoredTopic, place: FilePlace): LogPosition {
-  const at = log.seek(...place);
+  const at = seekPlace(log, place);
   return at.index > released.index ? released : at;
 }
 
@@ -155,7 +155,7 @@ function skipOver({ chunk, position, index, bytes }: ResolvedRecord): Skip {
 
 function gaps(log: MessageLog, skips: ChannelState['skips']): Skip[] {
   return skips.map(([from, to]) => {
-    const start = log.seek(...from);
-    return { fromIndex: start.index, from: start, to: log.seek(...to) };
+    const start = seekPlace(log, from);
+    return { fromIndex: start.index, from: start, to: seekPlace(log, to) };
   });
 }

@@ -95,7 +95,7 @@ function append(log: MessageLog, bytes: Uint8Array, start: number, attempts: num
 
 function ownLogOf({ ownCursor: own }: Channel): MessageLog[] {
   if (own === null) return [];
-  if (own.available() === 0 && own.log.currentFileBytes() > OPEN_BYTES_MAX && isSparse(own.log)) own.log.trim();
+  if (own.available() === 0 && own.log.files.currentBytes > OPEN_BYTES_MAX && isSparse(own.log)) own.log.trim();
   return [own.log];
 }
 
@@ -106,7 +106,7 @@ function isSparse(log: MessageLog): boolean {
     bytes += chunk.length;
     alive += aliveBytes(chunk);
   }
-  return 2 * alive < Math.max(bytes, log.currentFileBytes());
+  return 2 * alive < Math.max(bytes, log.files.currentBytes);
 }
 
 /** What is left in files of which less than half is unfinished, and nothing unread. */

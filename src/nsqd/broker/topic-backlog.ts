@@ -52,7 +52,7 @@ export class TopicBacklog {
 
   /** Of these, how many memory has no copy of. */
   depthOnDiskOnly(): number {
-    return this.#log.recordsOnDiskOnly(this.released);
+    return this.released.recordsOnDiskOnly();
   }
 
   // --- what comes ------------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ import type { StorageError } from '../storage/file-system.js';
 import { channelQueueName } from '../storage/data-directory.js';
 import type { LogPosition, LogReader } from '../storage/log-reader.js';
 import type { MessageLog, WritePolicy } from '../storage/message-log.js';
+import { seekPlace } from '../storage/place-resolver.js';
 import { appendBatch, appendRecord } from '../storage/record-encoder.js';
 import { LENGTH_BYTES, RECORD_OVERHEAD_BYTES, readInt32 } from '../storage/record.js';
 import type { ChannelMetadata } from '../storage/metadata-file.js';
@@ -82,7 +83,7 @@ export class Topic implements TurnTopic, ReadTopic, RememberedTopic, DeadLetterT
     const { log, metaText } = openQueue(name, policyOf(name, context.options), this.#ids, context);
     this.log = log;
     this.#found = findState(log, metaText, context.logger);
-    this.#backlog = new TopicBacklog(log, this.#found === null ? null : log.seek(...this.#found.released), context.clock);
+    this.#backlog = new TopicBacklog(log, this.#found === null ? null : seekPlace(log, this.#found.released), context.clock);
     this.released = this.#backlog.released;
     this.#queues = new OwnQueues(name, log, this.#ids, context);
     this.checkpoints = new TopicCheckpoints(this, this.#queues, context);

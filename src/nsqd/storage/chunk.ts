@@ -115,10 +115,26 @@ export class ChunkPool {
   }
 }
 
-/** Size of a log's next chunk: small for quiet logs, doubling while chunks fill up faster than once a second. */
-export function nextChunkBytes(previousBytes: number, filledInMs: number): number {
-  if (filledInMs < 1000) return Math.min(previousBytes * 2, CHUNK_BYTES_MAX);
-  return filledInMs > 10_000 ? CHUNK_BYTES_MIN : Math.max(previousBytes, CHUNK_BYTES_MIN);
+/** Sizes of a log's chunks: small for a quiet log, doubling while they fill up faster than once a second. */
+export class ChunkSizes {
+  /** 0 before the first one. */
+  #bytes = 0;
+  #startedMs = 0;
+
+  /** Of the chunk that begins now, when the one before is full. */
+  next(nowMs: number): number {
+    this.#bytes = sizeAfter(this.#bytes, nowMs - this.#startedMs);
+    this.#startedMs = nowMs;
+    return this.#bytes;
+  }
+
+  /** The log was quiet. */
+  restart(): void {
+    this.#bytes = 0;
+  }
 }
 
-export const FIRST_CHUNK_BYTES = CHUNK_BYTES_MIN;
+function sizeAfter(bytes: number, filledInMs: number): number {
+  if (bytes === 0 || filledInMs > 10_000) return CHUNK_BYTES_MIN;
+  return filledInMs < 1000 ? Math.min(bytes * 2, CHUNK_BYTES_MAX) : bytes;
+}

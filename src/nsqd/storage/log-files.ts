@@ -42,6 +42,7 @@ export class LogFiles {
     return this.#segments;
   }
 
+  /** Size of the file that is being written, 0 if there is none. */
   get currentBytes(): number {
     return this.#current?.size ?? 0;
   }

@@ -52,6 +52,15 @@ export class LogReader implements LogPosition {
     }
   }
 
+  /** Records from here on that are on disk only. */
+  recordsOnDiskOnly(): number {
+    let count = 0;
+    for (let { chunk } = this as LogPosition; chunk !== null; chunk = chunk.next) {
+      if (chunk.bytes === null) count += chunk.firstIndex + chunk.count - Math.max(this.index, chunk.firstIndex);
+    }
+    return count;
+  }
+
   /** Moves forward to a later place of the same log. */
   moveTo(target: LogPosition): void {
     // Before the steps: chunks that are left behind are given up only if no reader is near.

@@ -51,7 +51,7 @@ export function recoverLog(log: MessageLog): RecoveryReport {
   const metaBytes = fileSystem.readWhole(log.directory.queueMetaPath(log.name));
   const metaText = metaBytes === null ? null : metaBytes.toString('latin1');
   const meta = metaText === null ? null : parseQueueMeta(metaText);
-  log.metaText = metaText;
+  log.metaFile.text = metaText;
   const ids = new GreatestId();
   const warnings: string[] = [];
   if (metaText !== null && meta === null) warnings.push('metadata is unreadable, taking all data files as unread');

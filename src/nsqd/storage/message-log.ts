@@ -10,18 +10,19 @@
 //
 // Owns its chunks, segments and files. Does not know topics, channels or clients; who reads is a LogReader.
 
-import { CHUNK_BYTES_MAX, Chunk, FIRST_CHUNK_BYTES, nextChunkBytes } from './chunk.js';
+import { CHUNK_BYTES_MAX, Chunk, ChunkSizes } from './chunk.js';
 import type { ChunkOwner, ChunkPool } from './chunk.js';
 import type { DataDirectory } from './data-directory.js';
 import { LogFiles } from './log-files.js';
 import { LogReader } from './log-reader.js';
 import type { LogPosition } from './log-reader.js';
-import { StorageError } from './file-system.js';
-import { formatQueueMeta, runOfQueueMeta } from './queue-meta.js';
+import type { StorageError } from './file-system.js';
 import type { QueueMeta } from './queue-meta.js';
-import { LENGTH_BYTES, recordBytes } from './record.js';
+import { QueueMetaFile } from './queue-meta-file.js';
 import type { Damage } from './segment.js';
 import type { SyncDone } from './shared-sync.js';
+import { readStored } from './stored-records.js';
+import { SyncAnswers } from './sync-answers.js';
 import type { FilePlace } from './topic-state.js';
 
 /**
@@ -69,11 +70,10 @@ export class MessageLog implements ChunkOwner {
   /** Chunks that are not done, oldest first; done ones are dropped when they come to the front. */
   #live: Chunk[] = [];
   readonly #readers: LogReader[] = [];
-  readonly #files: LogFiles;
-  /** Records before this one may be in a file whose flush failed; those before the other one were answered for. */
-  #suspectIndex = 0;
-  #answeredIndex = 0;
-  #syncFailure: StorageError | null = null;
+  /** The data files. */
+  readonly files: LogFiles;
+  readonly metaFile: QueueMetaFile;
+  readonly #syncAnswers: SyncAnswers;
   #firstUnwritten: Chunk | null = null;
   /** The newest chunk, sealed or not: the one the next chunk is linked to. */
   #last: Chunk | null = null;
@@ -81,23 +81,17 @@ export class MessageLog implements ChunkOwner {
   /** First chunk begun since the last commit. */
   #firstUncommitted: Chunk | null = null;
   #hasUncommitted = false;
-  #chunkBytes = FIRST_CHUNK_BYTES;
-  #chunkStartedMs = 0;
-  /** Set when a file was created: metadata naming it must be written before its first record is acknowledged. */
-  metaIsStale = false;
-  /** The metadata file's text as it is on disk; null when there is none. */
-  metaText: string | null = null;
-  /** The run that the metadata names, and with it the state that goes with it. */
-  run: string;
+  readonly #chunkSizes = new ChunkSizes();
 
   constructor(name: string, directory: DataDirectory, pool: ChunkPool, settings: MessageLogSettings) {
     this.name = name;
     this.directory = directory;
     this.pool = pool;
     this.policy = settings.policy;
-    this.run = directory.newRun();
     this.#settings = settings;
-    this.#files = new LogFiles(name, directory, settings.bytesPerFileMax, (failure) => this.#syncFailed(failure));
+    this.files = new LogFiles(name, directory, settings.bytesPerFileMax, (failure) => this.#syncFailed(failure));
+    this.metaFile = new QueueMetaFile(name, directory);
+    this.#syncAnswers = new SyncAnswers(this.files);
   }
 
   // --- appending ---------------------------------------------------------------------------------------------------
@@ -125,14 +119,9 @@ export class MessageLog implements ChunkOwner {
   }
 
   #startChunk(bytes: number): void {
-    const nowMs = performance.now();
-    if (this.tail !== null) {
-      this.tail.limit = 0;
-      this.#chunkBytes = nextChunkBytes(this.#chunkBytes, nowMs - this.#chunkStartedMs);
-    }
-    this.#chunkStartedMs = nowMs;
+    if (this.tail !== null) this.tail.limit = 0;
     const perFile = this.policy === 'never' ? CHUNK_BYTES_MAX : this.#settings.bytesPerFileMax;
-    const capacity = Math.max(bytes, Math.min(this.#chunkBytes, Math.max(perFile, 1)));
+    const capacity = Math.max(bytes, Math.min(this.#chunkSizes.next(performance.now()), Math.max(perFile, 1)));
     const memory = this.pool.acquire(capacity);
     this.tailView = new DataView(memory.buffer, memory.byteOffset, memory.length);
     const chunk = new Chunk(this, memory, this.tailIndex, capacity);
@@ -147,7 +136,7 @@ export class MessageLog implements ChunkOwner {
   }
 
   #place(chunk: Chunk, bytes: number): void {
-    if (this.#files.place(chunk, bytes)) this.metaIsStale = true;
+    if (this.files.place(chunk, bytes)) this.metaFile.isStale = true;
   }
 
   // --- committing --------------------------------------------------------------------------------------------------
@@ -170,7 +159,7 @@ export class MessageLog implements ChunkOwner {
     const before = this.#mark.last;
     const tail = this.tail!;
     this.#mark = { tail, last: tail, length: tail.length, count: tail.count, tailIndex: this.tailIndex };
-    this.#files.commit();
+    this.files.commit();
     if (this.#firstUncommitted !== null) this.#afterRoll(before, this.#firstUncommitted);
   }
 
@@ -194,7 +183,7 @@ export class MessageLog implements ChunkOwner {
       segment.writtenBytes = chunk.filePosition + chunk.length;
       chunk.written = chunk.length;
     }
-    if (this.metaIsStale) this.writeMeta();
+    if (this.metaFile.isStale) this.writeMeta();
   }
 
   #takeBack(): void {
@@ -214,13 +203,12 @@ export class MessageLog implements ChunkOwner {
       tail.written = Math.min(tail.written, length);
     }
     this.#live = this.#live.filter((chunk) => !chunk.isDone);
-    this.#files.takeBack(this.#live, tail);
+    this.files.takeBack(this.#live, tail);
   }
 
   #dropUncommitted(chunk: Chunk): void {
     chunk.isDone = true;
-    if (chunk.bytes !== null) this.pool.release(chunk.bytes);
-    chunk.bytes = null;
+    this.#releaseMemory(chunk);
     if (chunk.segment !== null) chunk.segment.liveChunks -= 1;
   }
 
@@ -271,7 +259,7 @@ export class MessageLog implements ChunkOwner {
   loadChunk(chunk: Chunk): Uint8Array {
     const bytes = this.pool.acquire(chunk.length);
     try {
-      this.#read(chunk, bytes, chunk.length, 0);
+      readStored(chunk, bytes, chunk.length, 0);
     } catch (error) {
       this.pool.release(bytes);
       throw error;
@@ -281,45 +269,22 @@ export class MessageLog implements ChunkOwner {
     return bytes;
   }
 
-  /** One record of a chunk that may not be in memory, without bringing the whole chunk back. Throws StorageError. */
-  recordAt(chunk: Chunk, position: number): { readonly bytes: Uint8Array; readonly start: number } {
-    if (chunk.bytes !== null) return { bytes: chunk.bytes, start: position };
-    const length = new Uint8Array(LENGTH_BYTES);
-    this.#read(chunk, length, LENGTH_BYTES, position);
-    const bytes = new Uint8Array(recordBytes(length, 0));
-    this.#read(chunk, bytes, bytes.length, position);
-    return { bytes, start: 0 };
-  }
-
-  /** `headBytes` of a record, or more, or all of it, in the same way. Throws StorageError. */
-  headAt(chunk: Chunk, position: number, headBytes: number): { readonly bytes: Uint8Array; readonly start: number } {
-    if (chunk.bytes !== null) return { bytes: chunk.bytes, start: position };
-    const bytes = new Uint8Array(Math.min(headBytes, chunk.length - position));
-    this.#read(chunk, bytes, bytes.length, position);
-    return { bytes, start: 0 };
-  }
-
-  #read(chunk: Chunk, bytes: Uint8Array, length: number, position: number): void {
-    const segment = chunk.segment!;
-    const count = segment.read(bytes, 0, length, chunk.filePosition + position);
-    if (count < length) throw new StorageError('read', segment.path, 'EOF', 'the file is shorter than it was');
-  }
-
   /** Drops the memory of a chunk that the file has whole and that no reader will reach soon. */
   evictIfFar(chunk: Chunk): void {
     if (chunk.bytes === null || chunk.written < chunk.length || chunk === this.tail) return;
-    if (this.#isNear(chunk)) return;
-    this.pool.release(chunk.bytes);
-    chunk.bytes = null;
+    if (!this.#isNear(chunk)) this.#releaseMemory(chunk);
   }
 
   /** Drops the memory of everything the files have: what was read to find places at start is not needed soon. */
   forgetLoaded(): void {
     for (const chunk of this.#live) {
-      if (chunk.bytes === null || chunk.written < chunk.length || chunk.limit > 0) continue;
-      this.pool.release(chunk.bytes);
-      chunk.bytes = null;
+      if (chunk.written === chunk.length && chunk.limit === 0) this.#releaseMemory(chunk);
     }
+  }
+
+  #releaseMemory(chunk: Chunk): void {
+    if (chunk.bytes !== null) this.pool.release(chunk.bytes);
+    chunk.bytes = null;
   }
 
   #isNear(chunk: Chunk): boolean {
@@ -328,25 +293,14 @@ export class MessageLog implements ChunkOwner {
     return this.#readers.some((reader) => reader.index < end && chunk.firstIndex - reader.index <= reach);
   }
 
-  /** Committed records from `from` on that are on disk only. */
-  recordsOnDiskOnly(from: LogReader): number {
-    let count = 0;
-    for (let chunk = from.chunk; chunk !== null; chunk = chunk.next) {
-      if (chunk.bytes !== null) continue;
-      count += chunk.firstIndex + chunk.count - Math.max(from.index, chunk.firstIndex);
-    }
-    return count;
-  }
-
   // --- what is no longer needed --------------------------------------------------------------------------------------
 
   chunkDone(chunk: Chunk): void {
-    if (chunk.bytes !== null) this.pool.release(chunk.bytes);
-    chunk.bytes = null;
+    this.#releaseMemory(chunk);
     if (this.#live[0] === chunk) this.#dropDoneFront();
     while (this.#firstUnwritten?.isDone === true) this.#firstUnwritten = this.#firstUnwritten.next;
     const { segment } = chunk;
-    if (segment !== null) this.#files.release(segment);
+    if (segment !== null) this.files.release(segment);
   }
 
   #dropDoneFront(): void {
@@ -372,12 +326,12 @@ export class MessageLog implements ChunkOwner {
     this.tail = null;
     this.tailView = null;
     this.#mark = { ...this.#mark, tail: null, last: this.#last, length: 0, count: 0 };
-    this.#chunkBytes = FIRST_CHUNK_BYTES;
+    this.#chunkSizes.restart();
     for (const reader of this.#readers) reader.leave();
-    this.#files.seal();
+    this.files.seal();
     this.evictIfFar(tail);
     if (this.policy !== 'back' || tail.isDone) this.#firstUnwritten = null;
-    this.metaIsStale = this.policy !== 'never';
+    this.metaFile.isStale = this.policy !== 'never';
   }
 
   /** Lets go of what nobody needs: to be called once readers and held records are set up after `adopt`. */
@@ -391,11 +345,6 @@ export class MessageLog implements ChunkOwner {
     return this.#live;
   }
 
-  /** Size of the file that is being written, 0 if there is none. */
-  currentFileBytes(): number {
-    return this.#files.currentBytes;
-  }
-
   /** True when nothing is left: no record unread, none held. */
   isEmpty(): boolean {
     return this.#oldest() === null;
@@ -403,7 +352,7 @@ export class MessageLog implements ChunkOwner {
 
   /** Takes over a run of whole records found in a file at start; `damage` when the rest of it is none. */
   adopt(fileNumber: number, size: number, runs: readonly RecordRun[], damage: Damage | null): void {
-    const segment = this.#files.adopt(fileNumber, size, damage, runs.length > 0);
+    const segment = this.files.adopt(fileNumber, size, damage, runs.length > 0);
     if (segment === null) return;
     for (const run of runs) {
       const chunk = new Chunk(this, null, this.tailIndex, 0);
@@ -426,41 +375,21 @@ export class MessageLog implements ChunkOwner {
    * the new file. The beginning of a file is where the next record would have been written.
    */
   reservePlace([fileNumber, position]: FilePlace): void {
-    this.#files.reserve(position > 0 ? fileNumber + 1 : fileNumber);
-  }
-
-  /** The first place at or behind a byte of a file, on a record boundary. Throws StorageError. */
-  seek(fileNumber: number, filePosition: number): LogPosition {
-    for (const chunk of this.#live) {
-      const number = chunk.segment?.number ?? Infinity;
-      const position = filePosition - chunk.filePosition;
-      if (chunk.isDone || number < fileNumber || (number === fileNumber && position >= chunk.length)) continue;
-      if (number > fileNumber || position <= 0) return { chunk, position: 0, index: chunk.firstIndex };
-      return this.#boundaryFrom(chunk, position);
-    }
-    return this.end();
-  }
-
-  #boundaryFrom(chunk: Chunk, position: number): LogPosition {
-    const bytes = chunk.load();
-    let at = 0;
-    let index = chunk.firstIndex;
-    for (; at < position; index += 1) at += recordBytes(bytes, at);
-    return { chunk, position: at, index };
+    this.files.reserve(position > 0 ? fileNumber + 1 : fileNumber);
   }
 
   /** Where in the files a place is. What is in memory only has none: then it is where the next record will be written. */
   placeOf({ chunk, position }: Pick<LogPosition, 'chunk' | 'position'>): FilePlace {
     if (chunk !== null && chunk.segment !== null) return [chunk.segment.number, chunk.filePosition + position];
-    return this.#files.writePlace();
+    return this.files.writePlace();
   }
 
   // --- syncing and removing ------------------------------------------------------------------------------------------
 
   /** Flushes everything written so far to the medium, directory entries included; then the files are closed until needed. */
   flush(done: SyncDone): void {
-    this.#files.sync(done);
-    this.#files.close();
+    this.files.sync(done);
+    this.files.close();
   }
 
   /**
@@ -468,37 +397,25 @@ export class MessageLog implements ChunkOwner {
    * else's flush of it did.
    */
   sync(done: SyncDone): void {
-    const end = this.#mark.tailIndex;
-    this.#files.sync((error) => {
-      const failure = error ?? (this.#suspectIndex > this.#answeredIndex ? this.#syncFailure : null);
-      this.#answeredIndex = Math.max(this.#answeredIndex, end);
-      done(failure);
-    });
+    this.#syncAnswers.request(this.#mark.tailIndex, done);
   }
 
   /** After a failed flush the next record starts a new chunk, and with it a new file. */
   #syncFailed(failure: StorageError): void {
-    this.#syncFailure = failure;
-    this.#suspectIndex = this.#mark.tailIndex;
+    this.#syncAnswers.failed(failure, this.#mark.tailIndex);
     if (this.tail !== null && this.tail.segment !== null && this.tail.segment.syncFailure !== null) this.tail.limit = 0;
-  }
-
-  /** The data files, for the clean stop. */
-  get files(): LogFiles {
-    return this.#files;
   }
 
   /** Removes all files; the log must not be used any more. */
   discardAll(): void {
     for (const chunk of this.#live) {
-      if (chunk.bytes !== null && !chunk.isDone) this.pool.release(chunk.bytes);
-      chunk.bytes = null;
+      this.#releaseMemory(chunk);
       chunk.isDone = true;
     }
     this.#live = [];
-    this.#files.discardAll();
+    this.files.discardAll();
     this.#hasUncommitted = false;
-    this.metaIsStale = false;
+    this.metaFile.isStale = false;
   }
 
   // --- metadata ------------------------------------------------------------------------------------------------------
@@ -506,7 +423,7 @@ export class MessageLog implements ChunkOwner {
   /** What another nsqd needs to go on from here after a crash: reading starts at the oldest record still needed. */
   meta(): QueueMeta {
     const oldest = this.#oldest();
-    const [writeFileNumber, writePosition] = this.#files.writePlace();
+    const [writeFileNumber, writePosition] = this.files.writePlace();
     if (oldest === null || oldest.segment === null) {
       return { depth: 0, readFileNumber: writeFileNumber, readPosition: writePosition, writeFileNumber, writePosition };
     }
@@ -522,22 +439,7 @@ export class MessageLog implements ChunkOwner {
 
   /** The metadata as it is on disk while this run goes on. Throws StorageError. */
   writeMeta(): void {
-    const text = formatQueueMeta(this.meta(), this.run);
-    if (text !== this.metaText) this.#replaceMeta(text);
-    this.metaText = text;
-    this.metaIsStale = false;
-  }
-
-  /** Replacing a file by renaming makes some file systems flush the new one at once: it is done once a run. */
-  #replaceMeta(text: string): void {
-    const path = this.directory.queueMetaPath(this.name);
-    const isOurs = this.metaText !== null && runOfQueueMeta(this.metaText) === this.run;
-    if (isOurs && this.metaText!.length === text.length) {
-      this.directory.overwrite(path, text);
-    } else {
-      this.directory.replace(path, text, false);
-      this.#files.directoryChanged();
-    }
+    if (this.metaFile.write(this.meta())) this.files.directoryChanged();
   }
 
   #slowestIn(chunk: Chunk): LogReader | null {

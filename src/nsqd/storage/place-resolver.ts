@@ -1,5 +1,5 @@
-// Finds the records that a side file names by file and byte, all of them in one pass over the log: chunks without any are
-// not read, the others once.
+// Finds what a side file names by file and byte in a log that was opened since: single places, and records, all of them in one
+// pass over the log: chunks without any are not read, the others once.
 
 import type { Chunk } from './chunk.js';
 import type { LogPosition } from './log-reader.js';
@@ -11,6 +11,26 @@ export interface ResolvedRecord extends LogPosition {
   readonly chunk: Chunk;
   /** Bytes of the whole record. */
   readonly bytes: number;
+}
+
+/** The first place at or behind a byte of a file, on a record boundary. Throws StorageError. */
+export function seekPlace(log: MessageLog, [file, filePosition]: FilePlace): LogPosition {
+  for (const chunk of log.liveChunks()) {
+    const number = chunk.segment?.number ?? Infinity;
+    const position = filePosition - chunk.filePosition;
+    if (chunk.isDone || number < file || (number === file && position >= chunk.length)) continue;
+    if (number > file || position <= 0) return { chunk, position: 0, index: chunk.firstIndex };
+    return boundaryFrom(chunk, position);
+  }
+  return log.end();
+}
+
+function boundaryFrom(chunk: Chunk, position: number): LogPosition {
+  const bytes = chunk.load();
+  let at = 0;
+  let index = chunk.firstIndex;
+  for (; at < position; index += 1) at += recordBytes(bytes, at);
+  return { chunk, position: at, index };
 }
 
 /**

@@ -21,8 +21,8 @@ const bodies = (messages: readonly { body: Buffer }[]): string[] => messages.map
 /** A reader's place and what is in memory: what looking must not change. */
 function stateOf(scene: Scene): unknown {
   const channel = scene.channel();
-  const cursors = channel.cursors.map(({ reader, log }) => [
-    reader.chunk, reader.position, reader.index, reader.chunk?.bytes, reader.chunk?.held, log.recordsOnDiskOnly(reader),
+  const cursors = channel.cursors.map(({ reader }) => [
+    reader.chunk, reader.position, reader.index, reader.chunk?.bytes, reader.chunk?.held, reader.recordsOnDiskOnly(),
   ]);
   return [cursors, scene.numbers(), channel.messageCount, channel.globalMessageCount, channel.backendDepth()];
 }

@@ -10,7 +10,7 @@ import type { LogScene } from './logs.js';
 const RECORD_BYTES = recordOf('a').length;
 
 function metaOf({ disk, log }: LogScene): string {
-  return disk.content(META_PATH)!.toString().replace(log.run, 'RUN').trimEnd().concat('\n');
+  return disk.content(META_PATH)!.toString().replace(log.metaFile.run, 'RUN').trimEnd().concat('\n');
 }
 
 function names({ disk }: LogScene): string[] {
@@ -210,7 +210,7 @@ describe('what is no longer needed', () => {
     const scene = openLog({ bytesPerFileMax: RECORD_BYTES, memoryRecordsMax: 2 });
     const reader = scene.log.addReader(null);
     for (const body of 'abcdefgh') publish(scene.log, body);
-    expect(scene.log.recordsOnDiskOnly(reader)).toBe(4);
+    expect(reader.recordsOnDiskOnly()).toBe(4);
     const used = scene.pool.usedBytes;
     expect(take(scene.log, reader).join('')).toBe('abcdefgh');
     expect(scene.pool.usedBytes).toBeLessThan(used);
@@ -297,21 +297,6 @@ describe('what is no longer needed', () => {
 });
 
 describe('places', () => {
-  it('are found again, on the boundary of a record', () => {
-    const scene = openLog({ bytesPerFileMax: 2 * RECORD_BYTES });
-    scene.log.addReader(null);
-    publish(scene.log, 'a', 'b', 'c', 'd');
-    const bodyAt = (file: number, position: number): string | undefined => {
-      const reader = scene.log.addReader(scene.log.seek(file, position));
-      const [body] = take(scene.log, reader, 1);
-      scene.log.removeReader(reader);
-      return body;
-    };
-    expect([bodyAt(0, 0), bodyAt(0, 1), bodyAt(0, RECORD_BYTES), bodyAt(0, 2 * RECORD_BYTES), bodyAt(1, 0), bodyAt(1, 5), bodyAt(2, 0)])
-      .toEqual(['a', 'b', 'b', 'c', 'c', 'd', undefined]);
-    expect(scene.log.placeOf(scene.log.seek(1, RECORD_BYTES))).toEqual([1, RECORD_BYTES]);
-  });
-
   it('of what is only in memory are where the next record will be written', () => {
     const scene = openLog({ policy: 'back' });
     const reader = scene.log.addReader(null);

@@ -1,11 +1,12 @@
-// Finding the records that a side file names: all in one pass, and only what starts exactly there.
+// Finding what a side file names: places on the boundary of a record, and records, all in one pass and only what starts exactly
+// there.
 
 import { describe, expect, it } from 'vitest';
 
-import { resolvePlaces } from '../../../../src/nsqd/storage/place-resolver.js';
+import { resolvePlaces, seekPlace } from '../../../../src/nsqd/storage/place-resolver.js';
 import type { FilePlace } from '../../../../src/nsqd/storage/topic-state.js';
 import { SimDisk } from '../../../support/sim-file-system.js';
-import { dataPath, openLog, recordOf, recordsOf } from './logs.js';
+import { dataPath, openLog, publish, recordOf, recordsOf, take } from './logs.js';
 
 const BYTES = recordOf('a').length;
 
@@ -20,6 +21,24 @@ function found(places: readonly FilePlace[]): { readonly indices: (number | null
   const indices = resolvePlaces(log, places).map((place) => place?.index ?? null);
   return { indices, reads: fileSystem.operations - before };
 }
+
+describe('seekPlace', () => {
+  const { log } = openLog({ bytesPerFileMax: 2 * BYTES });
+  log.addReader(null);
+  publish(log, 'a', 'b', 'c', 'd');
+
+  it.each([
+    [0, 0, 'a'], [0, 1, 'b'], [0, BYTES, 'b'], [0, 2 * BYTES, 'c'], [1, 0, 'c'], [1, 5, 'd'], [2, 0, undefined],
+  ])('finds from file %d byte %d on the record %s', (file, position, body) => {
+    const reader = log.addReader(seekPlace(log, [file, position]));
+    expect(take(log, reader, 1)[0]).toBe(body);
+    log.removeReader(reader);
+  });
+
+  it('is the other way round of placeOf', () => {
+    expect(log.placeOf(seekPlace(log, [1, BYTES]))).toEqual([1, BYTES]);
+  });
+});
 
 describe('resolvePlaces', () => {
   it('answers in the order of the questions, whatever that is', () => {
