@@ -27,6 +27,7 @@ import { LATENCY_OFF, takeSnapshot } from './stats/snapshot.js';
 import { StatsdPusher } from './stats/statsd.js';
 import type { StatsdSample } from './stats/statsd-lines.js';
 import { DataDirectory } from './storage/data-directory.js';
+import { flushesAtOnceMax } from './storage/flush-lane.js';
 import { lockDirectory } from './storage/dir-lock.js';
 import type { DirectoryLock } from './storage/dir-lock.js';
 import { MeasuredFileSystem } from './storage/measured-file-system.js';
@@ -64,7 +65,7 @@ export class Nsqd {
     this.#logger = logger;
     this.#tokens = loadTokens(options, logger);
     const fileSystem = new MeasuredFileSystem();
-    const directory = new DataDirectory(options.dataPath, fileSystem);
+    const directory = new DataDirectory(options.dataPath, fileSystem, flushesAtOnceMax(options.durability));
     this.#latencies = latencyMeterOf(options, SYSTEM_CLOCK);
     const newLatencyRecorder = this.#latencies === null ? null : this.#latencies.newRecorder.bind(this.#latencies);
     this.#broker = new Broker({

@@ -59,7 +59,7 @@ export const MUTATIONS = [
   },
   {
     window: 'L8', what: 'the directory is not flushed with the data', file: `${STORAGE}/log-files.ts`,
-    find: 'this.#directorySync.request(oneDone);', replace: 'oneDone(null);',
+    find: 'this.#directory.entriesSync.request(oneDone);', replace: 'oneDone(null);',
     test: WINDOWS, name: 'L8: loses no file whose messages were answered OK, rolled ones included',
   },
   {

@@ -7,6 +7,7 @@ import type { Channel } from '../../src/nsqd/broker/channel.js';
 import { PublishError } from '../../src/nsqd/broker/publish-error.js';
 import type { Topic } from '../../src/nsqd/broker/topic.js';
 import { DataDirectory } from '../../src/nsqd/storage/data-directory.js';
+import { flushesAtOnceMax } from '../../src/nsqd/storage/flush-lane.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { Prng } from '../support/prng.js';
 import { CrashError, SimDisk, SimFileSystem } from '../support/sim-file-system.js';
@@ -680,7 +681,7 @@ class Simulation {
       options: this.#conditions.options,
       logger: new Logger({ prefix: '', level: LogLevel.warn, write: (line) => this.#trace(`  ${line.trimEnd()}`) }),
       clock: this.#clock,
-      directory: new DataDirectory(DATA_PATH, fileSystem),
+      directory: new DataDirectory(DATA_PATH, fileSystem, flushesAtOnceMax(this.#conditions.options.durability)),
       version: '1.3.0',
       linkBytesMin: this.#conditions.linkBytesMin,
     });

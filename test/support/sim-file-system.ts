@@ -278,6 +278,10 @@ export class SimFileSystem implements FileSystem {
     this.#open.delete(fd);
   }
 
+  closeLater(fd: number): void {
+    this.close(fd);
+  }
+
   write(fd: number, path: string, bytes: Uint8Array, start: number, length: number, position: number): void {
     const inode = this.#inode('write', path, fd);
     const all = Buffer.from(bytes.subarray(start, start + length));

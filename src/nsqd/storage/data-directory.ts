@@ -6,7 +6,10 @@ import { join } from 'node:path';
 import { isEphemeralName, isValidName } from '../../lib/protocol/names.js';
 import { StorageError } from './file-system.js';
 import type { FileSystem } from './file-system.js';
+import { FlushLane } from './flush-lane.js';
 import { SetAside } from './set-aside.js';
+import { SharedSync } from './shared-sync.js';
+import type { SyncDone } from './shared-sync.js';
 
 /** Six digits, or as many as the number has, if it is one that can be counted on from. */
 const DATA_FILE = /^(.+)\.diskqueue\.(\d{6}|[1-9]\d{6,14})\.dat$/;
@@ -20,6 +23,9 @@ export class DataDirectory {
   readonly path: string;
   readonly fileSystem: FileSystem;
   readonly setAside: SetAside;
+  readonly flushLane: FlushLane;
+  /** Flushes of the entries, which all queues share. */
+  readonly entriesSync: SharedSync;
   /** Data file numbers found at start, by queue name, rising; entries are forgotten once their queue is open. */
   readonly #foundFiles = new Map<string, number[]>();
   readonly #foundQueues = new Set<string>();
@@ -27,10 +33,22 @@ export class DataDirectory {
   /** Files nobody needs that could not be removed. */
   readonly #leftovers = new Set<string>();
 
-  constructor(path: string, fileSystem: FileSystem) {
+  /** `flushesAtOnceMax`: how many files may be flushed at a time. */
+  constructor(path: string, fileSystem: FileSystem, flushesAtOnceMax = Infinity) {
     this.path = path === '' ? '.' : path;
     this.fileSystem = fileSystem;
+    this.flushLane = new FlushLane(flushesAtOnceMax);
+    this.entriesSync = new SharedSync((done) => this.#syncEntries(done), true);
     this.setAside = new SetAside(fileSystem);
+  }
+
+  #syncEntries(done: SyncDone): void {
+    this.flushLane.run((isOver) => {
+      this.fileSystem.syncDirectory(this.path, (error) => {
+        isOver();
+        done(error);
+      });
+    });
   }
 
   /**

@@ -24,6 +24,8 @@ export interface FileSystem {
   openForWriting(path: string): number;
   openForReading(path: string): number;
   close(fd: number): void;
+  /** The same in another thread, for what may take long: the last descriptor of a removed file gives back its blocks. */
+  closeLater(fd: number): void;
   /** Writes all of it or throws; a short write is an error (a full disk may report one as success). */
   write(fd: number, path: string, bytes: Uint8Array, start: number, length: number, position: number): void;
   /** Returns the bytes read, fewer than asked only at the end of the file. */

@@ -8,7 +8,6 @@ import type { DataDirectory } from './data-directory.js';
 import type { StorageError } from './file-system.js';
 import { Segment } from './segment.js';
 import type { Damage } from './segment.js';
-import { SharedSync } from './shared-sync.js';
 import type { SyncDone } from './shared-sync.js';
 import type { FilePlace } from './topic-state.js';
 
@@ -21,10 +20,9 @@ export class LogFiles {
   #nextNumber = 0;
   /** The next number as of the last commit: files from it on belong to a turn that may be taken back. */
   #committedNextNumber = 0;
-  readonly #directorySync: SharedSync;
   readonly #onSyncFailed: (failure: StorageError) => void;
   /** Not when its number is given out: the directory may be flushed between that and the first write. */
-  readonly #onCreated = (): void => this.#directorySync.changed();
+  readonly #onCreated = (): void => this.#directory.entriesSync.changed();
 
   /** `onSyncFailed` hears of every flush that failed, whoever asked for it. */
   constructor(
@@ -34,7 +32,6 @@ export class LogFiles {
     this.#queue = queue;
     this.#directory = directory;
     this.#bytesPerFileMax = bytesPerFileMax;
-    this.#directorySync = new SharedSync((done) => directory.fileSystem.syncDirectory(directory.path, done), true);
   }
 
   /** The files that hold what is still needed, oldest first. */
@@ -153,7 +150,7 @@ export class LogFiles {
 
   /** An entry of the directory was made or replaced. */
   directoryChanged(): void {
-    this.#directorySync.changed();
+    this.#directory.entriesSync.changed();
   }
 
   /** Flushes everything written so far to the medium, directory entries included. */
@@ -167,7 +164,7 @@ export class LogFiles {
       if (left === 0) done(failure);
     };
     for (const segment of segments) segment.sync(oneDone);
-    this.#directorySync.request(oneDone);
+    this.#directory.entriesSync.request(oneDone);
   }
 
   syncNow(): void {

@@ -65,6 +65,10 @@ export class NodeFileSystem implements FileSystem {
     }
   }
 
+  closeLater(fd: number): void {
+    fs.close(fd, () => {});
+  }
+
   /** After a short write the rest is tried once more: only that call tells why, ENOSPC for example. */
   write(fd: number, path: string, bytes: Uint8Array, start: number, length: number, position: number): void {
     let written = 0;
@@ -170,7 +174,7 @@ export class NodeFileSystem implements FileSystem {
     try {
       this.#unlessMissing('remove', path, () => fs.unlinkSync(path));
     } finally {
-      if (fd !== null) fs.close(fd, () => {});
+      if (fd !== null) this.closeLater(fd);
     }
   }
 

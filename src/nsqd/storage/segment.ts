@@ -35,6 +35,7 @@ export class Segment {
   readonly #onCreated: () => void;
   readonly #sync = new SharedSync((done) => this.#startSync(done), false);
   #closesAfterSync = false;
+  #isDiscarded = false;
 
   constructor(
     directory: DataDirectory, queue: string, number: number, size: number, isNew: boolean,
@@ -98,11 +99,19 @@ export class Segment {
 
   #startSync(done: SyncDone): void {
     if (this.syncFailure !== null) return done(this.syncFailure);
-    this.#fileSystem.syncData(this.#fd!, this.path, (error) => {
-      if (error !== null) this.#syncFailed(error);
-      done(error);
-      if (this.#closesAfterSync && !this.#sync.isRunning) this.close();
+    this.#directory.flushLane.run((isOver) => {
+      this.#flush((error) => {
+        isOver();
+        if (error !== null) this.#syncFailed(error);
+        done(error);
+        if (this.#closesAfterSync && !this.#sync.isRunning) this.#closeLater();
+      });
     });
+  }
+
+  #flush(done: SyncDone): void {
+    if (this.#isDiscarded) done(null);
+    else this.#fileSystem.syncData(this.#fd!, this.path, done);
   }
 
   /** A flush is never tried again as if it had not failed: the system may have dropped what it could not write. */
@@ -131,8 +140,16 @@ export class Segment {
     this.#fd = null;
   }
 
+  /** After a flush: if the file was removed meanwhile, this is what gives back its blocks. */
+  #closeLater(): void {
+    if (this.#sync.isNeeded || this.#fd === null) return;
+    this.#fileSystem.closeLater(this.#fd);
+    this.#fd = null;
+  }
+
   /** Removes the file, or sets it aside. False when it could not be. */
   discard(): boolean {
+    this.#isDiscarded = true;
     if (this.#sync.isRunning) this.#closesAfterSync = true;
     else this.#closeNow();
     this.#sync.settle();

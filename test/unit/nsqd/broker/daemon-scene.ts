@@ -7,6 +7,7 @@ import type { Channel } from '../../../../src/nsqd/broker/channel.js';
 import type { BrokerOptions } from '../../../../src/nsqd/broker/context.js';
 import { DEFAULTS } from '../../../../src/nsqd/options.js';
 import { DataDirectory } from '../../../../src/nsqd/storage/data-directory.js';
+import { flushesAtOnceMax } from '../../../../src/nsqd/storage/flush-lane.js';
 import { SimConsumer } from '../../../sim/consumer.js';
 import type { Delivery } from '../../../sim/consumer.js';
 import { FakeClock } from '../../../support/fake-clock.js';
@@ -88,7 +89,7 @@ export class Scene {
       options: { ...DEFAULTS, nodeId: 1, ...settings.options },
       logger: new Logger({ prefix: '', level: LogLevel.info, write: (line) => this.log.push(line.slice(27).trimEnd()) }),
       clock: this.clock,
-      directory: new DataDirectory('/data', this.fileSystem),
+      directory: new DataDirectory('/data', this.fileSystem, flushesAtOnceMax(settings.options?.durability ?? DEFAULTS.durability)),
       version: '1.3.0',
       ...(settings.linkBytesMin === undefined ? {} : { linkBytesMin: settings.linkBytesMin }),
     });

@@ -25,11 +25,11 @@ export interface LogScene {
 /** A process that opens the log `t` on what the disk holds. */
 export function openLog(
   settings: Partial<MessageLogSettings> = {}, disk = new SimDisk(), poolBytes = 2 ** 30,
-  prepare: (fileSystem: SimFileSystem) => void = () => {},
+  prepare: (fileSystem: SimFileSystem) => void = () => {}, flushesAtOnceMax = Infinity,
 ): LogScene {
   const fileSystem = new SimFileSystem({ disk });
   prepare(fileSystem);
-  const directory = new DataDirectory(DIRECTORY, fileSystem);
+  const directory = new DataDirectory(DIRECTORY, fileSystem, flushesAtOnceMax);
   directory.scan();
   const pool = new ChunkPool(poolBytes);
   const log = new MessageLog('t', directory, pool, {

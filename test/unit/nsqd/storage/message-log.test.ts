@@ -4,7 +4,7 @@ import { CHUNK_BYTES_MAX } from '../../../../src/nsqd/storage/chunk.js';
 import { StorageError } from '../../../../src/nsqd/storage/file-system.js';
 import type { WritePolicy } from '../../../../src/nsqd/storage/message-log.js';
 import { Prng } from '../../../support/prng.js';
-import { append, dataPath, META_PATH, openLog, publish, recordOf, recordsOf, take } from './logs.js';
+import { append, dataPath, DIRECTORY, META_PATH, openLog, publish, recordOf, recordsOf, take } from './logs.js';
 import type { LogScene } from './logs.js';
 
 const RECORD_BYTES = recordOf('a').length;
@@ -363,6 +363,29 @@ describe('syncing', () => {
     scene.fileSystem.completeSyncs();
     scene.fileSystem.completeSyncs();
     expect(told).toEqual([null]);
+  });
+
+  it('flushes one file at a time where flushes take turns, and none that was removed before its turn', () => {
+    const scene = openLog({}, undefined, undefined, undefined, 1);
+    scene.fileSystem.holdsSyncs = true;
+    const reader = scene.log.addReader(null);
+    for (const name of ['a', 'b', 'c']) publish(scene.log, name.repeat(900));
+    const told: unknown[] = [];
+    scene.log.flush((error) => told.push(error));
+    expect(scene.fileSystem.pendingSyncs).toBe(1);
+    take(scene.log, reader, 2);
+    reader.skipEnds();
+    scene.log.trim();
+    expect([0, 1, 2].map((number) => scene.disk.content(dataPath(number))?.length ?? 0)).toEqual([0, 0, recordOf('c'.repeat(900)).length]);
+    const flushed: string[] = [];
+    scene.fileSystem.failures = (_operation, path) => {
+      flushed.push(path);
+      return null;
+    };
+    while (scene.fileSystem.pendingSyncs > 0) scene.fileSystem.completeSyncs();
+    // The first was under way.
+    expect([told, flushed]).toEqual([[null], [dataPath(0), dataPath(2), DIRECTORY]]);
+    expect(scene.fileSystem.openFiles).toBe(0);
   });
 
   it('leaves a file whose flush failed, and takes back what was gathered for it', () => {
