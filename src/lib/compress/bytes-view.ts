@@ -2,6 +2,10 @@
 // of four only. To make a view takes as long as to copy some hundred bytes: hot paths make one for many uses.
 
 const WIDE_BYTES = 8;
+/** `copyWide` and `repeatWide` may touch so many bytes behind those they are asked to copy. */
+export const WIDE_EXCESS_BYTES = WIDE_BYTES - 1;
+/** They copy so many bytes at once, and must not read what they have not written yet. */
+const REPEAT_DISTANCE_MIN = 4;
 const LOOP_BYTES_MAX = 128;
 
 /** All of `bytes`. */
@@ -11,8 +15,7 @@ export function viewOf(bytes: Uint8Array): DataView {
 
 /**
  * Hot path (bench: snappy). Copies `count` bytes, rounded up to a multiple of 8: bytes copied in vain cost the processor less
- * than guessing how often a loop over each of them will run. Within one view the source may overlap the target from 4 bytes
- * or more in front of it: what was just written is then repeated.
+ * than guessing how often a loop over each of them will run.
  */
 export function copyWide(source: DataView, sourceAt: number, target: DataView, targetAt: number, count: number): void {
   for (let at = 0; at < count; at += WIDE_BYTES) {
@@ -21,7 +24,13 @@ export function copyWide(source: DataView, sourceAt: number, target: DataView, t
   }
 }
 
-/** Copies exactly `count` bytes, one after the other: within one view the source may overlap the target from any distance in front. */
+/** Hot path (bench: snappy, deflate). The same from further in front: where that overlaps, what was just written is repeated. */
+export function repeatWide(view: DataView, at: number, distance: number, count: number): void {
+  if (distance >= REPEAT_DISTANCE_MIN) copyWide(view, at - distance, view, at, count);
+  else copyBytes(view, at - distance, view, at, count);
+}
+
+/** Copies exactly `count` bytes, one after the other: within one view, what was just written is repeated. */
 export function copyBytes(source: DataView, sourceAt: number, target: DataView, targetAt: number, count: number): void {
   for (let at = 0; at < count; at += 1) target.setUint8(targetAt + at, source.getUint8(sourceAt + at));
 }

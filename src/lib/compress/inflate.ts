@@ -6,6 +6,7 @@
 //   window  | history | decoded, not handed on |   free   |      65,536 bytes; when it is full, the last 32 KiB move to
 //                     ^handedOn                ^at               the front and become the history
 
+import { copyBytes, repeatWide, viewOf, WIDE_EXCESS_BYTES } from './bytes-view.js';
 import { FAST_MASK, HuffmanTable, NO_SYMBOL } from './huffman.js';
 
 /** Not a DEFLATE stream, or a damaged one. */
@@ -56,7 +57,8 @@ const [FIXED_SYMBOLS, FIXED_DISTANCES] = fixedTables();
 
 export class Inflater {
   readonly #onContent: (content: Buffer) => void;
-  readonly #window = Buffer.allocUnsafeSlow(WINDOW_BYTES);
+  readonly #window = Buffer.allocUnsafeSlow(WINDOW_BYTES + WIDE_EXCESS_BYTES);
+  readonly #windowView = viewOf(this.#window);
   #at = 0;
   #handedOn = 0;
   /** Bytes decoded so far, up to the size of the history: a match cannot reach further back. */
@@ -323,6 +325,7 @@ export class Inflater {
    */
   #decodeFast(): void {
     const window = this.#window;
+    const windowView = this.#windowView;
     const input = this.#input;
     const symbols = this.#symbols.fast;
     const distances = this.#distances.fast;
@@ -360,7 +363,8 @@ export class Inflater {
       bits = ahead >>> distanceBits;
       bitCount = aheadCount - distanceBits;
       inputAt = aheadAt;
-      for (const end = at + length; at < end; at += 1) window[at] = window[at - distance]!;
+      repeatWide(windowView, at, distance, length);
+      at += length;
     }
     this.#bits = bits;
     this.#bitCount = bitCount;
@@ -397,12 +401,9 @@ export class Inflater {
 
   /** Source and target may overlap: a short distance repeats what was just written. */
   #copyMatch(distance: number): void {
-    const window = this.#window;
-    const start = this.#at;
-    if (distance > this.#historyBytes + start - this.#handedOn) throw new InflateError('a match from before the stream');
-    const end = start + this.#length;
-    for (let index = start; index < end; index += 1) window[index] = window[index - distance]!;
-    this.#at = end;
+    if (distance > this.#historyBytes + this.#at - this.#handedOn) throw new InflateError('a match from before the stream');
+    copyBytes(this.#windowView, this.#at - distance, this.#windowView, this.#at, this.#length);
+    this.#at += this.#length;
   }
 }
 

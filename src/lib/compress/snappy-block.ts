@@ -9,7 +9,7 @@
 //     10  copy, length 1 + 6 bits, offset in the next 2 bytes
 //     11  copy, length 1 + 6 bits, offset in the next 4 bytes
 
-import { copyApart, copyBytes, copyWide } from './bytes-view.js';
+import { copyApart, copyBytes, copyWide, repeatWide } from './bytes-view.js';
 
 /** Not a snappy stream, or a damaged one. */
 export class SnappyError extends Error {
@@ -229,8 +229,8 @@ function decompressContent(source: DataView, start: number, end: number, target:
       } else {
         const offsetBytes = element >>> 11;
         const offset = (element & 0x700) | (source.getUint16(at + 1, true) & (0xffff >>> (16 - 8 * offsetBytes)));
-        if (offset < 4 || offset > written) break;
-        copyWide(target, written - offset, target, written, count);
+        if (offset === 0 || offset > written) break;
+        repeatWide(target, written, offset, count);
         at += 1 + offsetBytes;
       }
       written += count;

@@ -44,6 +44,11 @@ describe('encoding', () => {
     expect(decode(chunks).equals(content)).toBe(true);
   });
 
+  it('asks for room to compress one chunk at a time, however many there are', () => {
+    const chunk = 65_536;
+    expect(new SnappyEncoder().bytesMax(4 * chunk) - 4 * chunk).toBeLessThan(chunk / 5);
+  });
+
   it('needs no more room than it says', () => {
     const prng = new Prng(seedOfRun());
     for (const size of [0, 1, 100, 65_535, 65_536, 65_537, 200_000]) {
