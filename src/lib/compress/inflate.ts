@@ -24,6 +24,8 @@ const MATCH_BYTES_MAX = 258;
 export const CONTENT_BYTES_PER_CALL = 64 * 1024;
 /** So much input lets a symbol and its distance be decoded without looking for the end. */
 const FAST_INPUT_BYTES = 8;
+/** While the bit buffer holds no more, it can be filled and shifted in one go. */
+const FAST_BITS_MAX = 31;
 /** More bits than one step of decoding looks at: a symbol of 15 bits and 5 bits behind it. */
 const STEP_BITS_MAX = 20;
 const CODE_BITS_MAX = 15;
@@ -65,6 +67,8 @@ export class Inflater {
   #historyBytes = 0;
 
   #input: Uint8Array = this.#window;
+  /** The same bytes. */
+  #inputView = this.#windowView;
   #inputAt = 0;
   #inputEnd = 0;
   #bits = 0;
@@ -106,6 +110,7 @@ export class Inflater {
    */
   inflate(bytes: Uint8Array, start = 0): number {
     this.#input = bytes;
+    this.#inputView = viewOf(bytes);
     this.#inputAt = start;
     this.#inputEnd = bytes.length;
     this.hasMore = true;
@@ -322,11 +327,16 @@ export class Inflater {
   /**
    * Hot path (bench: deflate). Literals and matches with codes of usual length, while there is room and input for whole ones.
    * Stops in front of anything else, in the same step as before.
+   *
+   * The bit buffer is filled without a branch, which the processor would have to guess: four bytes are added, and as many of
+   * them counted as are whole. What the others left above `bitCount` is added once more, and the same, the next time.
    */
   #decodeFast(): void {
+    if (this.#bitCount > FAST_BITS_MAX) return;
     const window = this.#window;
     const windowView = this.#windowView;
-    const input = this.#input;
+    const input = this.#inputView;
+    const mask = FAST_MASK;
     const symbols = this.#symbols.fast;
     const distances = this.#distances.fast;
     const inputLast = this.#inputEnd - FAST_INPUT_BYTES;
@@ -335,8 +345,10 @@ export class Inflater {
     let inputAt = this.#inputAt;
     let at = this.#at;
     while (at <= WINDOW_BYTES - MATCH_BYTES_MAX && inputAt <= inputLast) {
-      for (; bitCount <= 24; bitCount += 8) bits |= input[inputAt++]! << bitCount;
-      const entry = symbols[bits & FAST_MASK]!;
+      bits |= input.getInt32(inputAt, true) << bitCount;
+      inputAt += (FAST_BITS_MAX - bitCount) >>> 3;
+      bitCount |= 24;
+      const entry = symbols[bits & mask]!;
       const symbol = entry >>> 4;
       if (entry !== 0 && symbol < END_OF_BLOCK) {
         bits >>>= entry & 15;
@@ -346,14 +358,15 @@ export class Inflater {
       }
       const code = symbol - END_OF_BLOCK - 1;
       if (entry === 0 || code < 0 || code >= LENGTH_BASES.length) break;
-      // 20 of at least 25 bits, then 10 + 13 of as many.
+      // 15 of at least 24 bits, then 10 + 13 of as many.
       const lengthBits = (entry & 15) + LENGTH_EXTRA_BITS[code]!;
       const length = LENGTH_BASES[code]! + ((bits & ((1 << lengthBits) - 1)) >>> (entry & 15));
       let ahead = bits >>> lengthBits;
       let aheadCount = bitCount - lengthBits;
-      let aheadAt = inputAt;
-      for (; aheadCount <= 24; aheadCount += 8) ahead |= input[aheadAt++]! << aheadCount;
-      const distanceEntry = distances[ahead & FAST_MASK]!;
+      ahead |= input.getInt32(inputAt, true) << aheadCount;
+      const aheadAt = inputAt + ((FAST_BITS_MAX - aheadCount) >>> 3);
+      aheadCount |= 24;
+      const distanceEntry = distances[ahead & mask]!;
       const distanceSymbol = distanceEntry >>> 4;
       if (distanceEntry === 0 || distanceSymbol >= DISTANCE_BASES.length) break;
       const codeBits = distanceEntry & 15;
@@ -366,7 +379,7 @@ export class Inflater {
       repeatWide(windowView, at, distance, length);
       at += length;
     }
-    this.#bits = bits;
+    this.#bits = bits & ((1 << bitCount) - 1);
     this.#bitCount = bitCount;
     this.#inputAt = inputAt;
     this.#at = at;
