@@ -17,6 +17,7 @@ export function prepareStock() {
   if (process.env.NSQ_BIN) return process.env.NSQ_BIN;
   requireTool('go', ['version']);
   mkdirSync(BUILD, { recursive: true });
-  runTool('go', ['build', '-trimpath', '-ldflags=-s -w', '-o', BUILD, PROGRAMS], MODULE);
+  // With the settings of the other Go program here, so that the standard library is compiled once for both.
+  runTool('go', ['build', '-ldflags=-s -w', '-o', BUILD, PROGRAMS], MODULE);
   return BUILD;
 }
