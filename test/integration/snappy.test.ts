@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { command, hex, joined, sized } from '../support/bytes.js';
 import { describeCompression } from '../support/compressed-suite.js';
 import { Daemon, sharedDaemon } from '../support/daemon.js';
+import { eventually } from '../support/eventually.js';
 import { TLS_FLAGS } from '../support/tls.js';
 
 const daemon = sharedDaemon({ flags: TLS_FLAGS });
@@ -23,7 +24,7 @@ describe('the snappy stream', () => {
     const publish = command('PUB snappy-stream', 'x');
     client.write(joined(hex(`01 ${(publish.length + 4).toString(16)} 00 00`), maskedChecksum(publish), publish));
     // The stream looks like a frame that never ends, so nothing but the recorded bytes can be asked for.
-    await expect.poll(() => client.receivedBytes.subarray(answerBytes)).toEqual(joined(IDENTIFIER, OK_CHUNK, OK_CHUNK));
+    await eventually(() => expect(client.receivedBytes.subarray(answerBytes)).toEqual(joined(IDENTIFIER, OK_CHUNK, OK_CHUNK)));
   });
 
   it.each([

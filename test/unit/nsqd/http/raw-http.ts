@@ -5,7 +5,7 @@ import { connect, type Socket } from 'node:net';
 
 import { within } from '../../../support/eventually.js';
 
-const ANSWER_MS = 5_000;
+const ANSWER_MS = 15_000;
 
 export interface RawResponse {
   readonly status: number;

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { EventLoopMonitor } from '../../../../src/nsqd/stats/event-loop.js';
+import { eventually } from '../../../support/eventually.js';
 
 describe('EventLoopMonitor', () => {
   beforeEach(() => {
@@ -48,11 +49,12 @@ describe('EventLoopMonitor', () => {
 describe('EventLoopMonitor on a real loop', () => {
   it('sees a loop that is blocked', async () => {
     const monitor = new EventLoopMonitor();
+    const startedAtMs = performance.now();
     monitor.asked();
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 800);
-    await vi.waitFor(() => expect(monitor.delaySeconds.count).toBe(1));
+    await eventually(() => expect(monitor.delaySeconds.count).toBeGreaterThanOrEqual(1));
     monitor.stop();
     expect(monitor.delaySeconds.sum).toBeGreaterThan(0.25);
-    expect(monitor.delaySeconds.sum).toBeLessThan(5);
+    expect(monitor.delaySeconds.sum).toBeLessThan((performance.now() - startedAtMs) / 1000);
   });
 });
