@@ -6,17 +6,19 @@ import { AlarmClock } from '../../../../src/lib/time/alarm-clock.js';
 import type { Clock } from '../../../../src/lib/time/clock.js';
 import type { AnnouncedBroker } from '../../../../src/nsqd/lookup/lookup.js';
 
-/** Runs like the real one, and can be put forward. */
+const EPOCH_MS = 1_795_220_377_806;
+
+/** Stands still but when it is put forward: how long the machine takes for anything makes no difference. */
 export class SkippingClock implements Clock {
   readonly alarms = new AlarmClock(this);
   #skippedMs = 0;
 
   monotonicMs(): number {
-    return performance.now() + this.#skippedMs;
+    return this.#skippedMs;
   }
 
   wallMs(): number {
-    return Date.now() + this.#skippedMs;
+    return EPOCH_MS + this.#skippedMs;
   }
 
   /** Everything due within that time is due now. */
