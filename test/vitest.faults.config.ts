@@ -6,6 +6,8 @@ export default defineConfig({
     include: ['test/faults/**/*.test.ts'],
     pool: 'forks',
     fileParallelism: false,
-    testTimeout: 60_000,
+    // For what hangs, as in vitest.config.ts.
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
   },
 });

@@ -15,7 +15,9 @@ const DISK_BYTES = 4 * 1024 * 1024;
 const MESSAGES = 200;
 const BODY_BYTES = 1000;
 const FULL = /no space left on device/;
-const RECOVERY_MS = 15_000;
+const RECOVERY_MS = 30_000;
+/** Long enough that what is in flight can be answered after all refusals were seen. */
+const TIMEOUT_MS = 6_000;
 
 const bodies = numbered(MESSAGES).map((body) => body.padEnd(BODY_BYTES, '.'));
 const isPossible = canMount();
@@ -52,7 +54,7 @@ describe.skipIf(!isPossible).each(['disk', 'fsync', 'memory'])('a full disk with
     await createChannels(daemon, 'c', 'idle');
     await publish(daemon, '/pub?topic=t', bodies);
     await publish(daemon, '/pub?topic=t&defer=500', ['later 1', 'later 2']);
-    using client = await daemon.subscriber('t', 'c', 30, { msg_timeout: 1000 });
+    using client = await daemon.subscriber('t', 'c', 30, { msg_timeout: TIMEOUT_MS });
     const held = await client.nextMessages(30);
     disk.fill();
     await expectRefused(daemon, 't', FULL);
@@ -89,7 +91,7 @@ describe.skipIf(!isPossible).each(['disk', 'fsync', 'memory'])('a full disk with
 describe.skipIf(!isPossible)('on a full disk', () => {
   it('the daemon starts, serves what it has, and takes new messages once there is room', async ({ expect }) => {
     using disk = new SmallDisk(DISK_BYTES);
-    await using daemon = await Daemon.start({ dataPath: disk.path, flags: ['--msg-timeout=2s'] });
+    await using daemon = await Daemon.start({ dataPath: disk.path, flags: [`--msg-timeout=${TIMEOUT_MS}ms`] });
     await createChannels(daemon, 'c');
     await publish(daemon, '/pub?topic=t', bodies);
     await daemon.kill();

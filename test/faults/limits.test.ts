@@ -11,7 +11,7 @@ import { eventually } from '../support/eventually.js';
 import { canLimit, setLimit } from '../support/limits.js';
 import { expectHealthy, expectRefused, expectUnhealthy } from '../support/refusals.js';
 
-const RECOVERY_MS = 15_000;
+const RECOVERY_MS = 30_000;
 const MESSAGES = numbered(100);
 const isPossible = canLimit();
 

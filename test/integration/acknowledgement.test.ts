@@ -10,7 +10,7 @@ import { eventually } from '../support/eventually.js';
 const COMMANDS = ['FIN', 'REQ', 'TOUCH'] as const;
 type Answer = (typeof COMMANDS)[number];
 
-const daemon = sharedDaemon({ flags: ['--max-req-timeout=2s'] });
+const daemon = sharedDaemon({ flags: ['--max-req-timeout=4s'] });
 
 function answer(client: Client, name: Answer, id: string): void {
   client.command(name === 'REQ' ? `REQ ${id} 0` : `${name} ${id}`);
@@ -69,7 +69,7 @@ describe.each(COMMANDS)('%s', (name) => {
   it('of a message that is deferred fails', async () => {
     using client = await daemon().subscriber(`${topic}-deferred`, 'c', 1);
     const message = await delivered(`${topic}-deferred`, client);
-    client.requeue(message, 2_000);
+    client.requeue(message, 4_000);
     answer(client, name, message.id);
     expect(await client.nextError()).toBe(failure(name, message.id, 'ID not in flight'));
     expect(await daemon().channel(`${topic}-deferred`, 'c')).toMatchObject({ deferred_count: 1 });

@@ -30,7 +30,7 @@ describe('an ephemeral channel', () => {
     await daemon().command('/mpub?topic=eph-in-flight', 'a\nb');
     const [, deferred] = await client.nextMessages(2);
     if (!deferred) throw new Error('two messages were expected');
-    client.requeue(deferred, 100);
+    client.requeue(deferred, 60_000);
     await client.expectQuiet();
     client.destroy();
     await eventually(async () => expect(await daemon().findChannel('eph-in-flight', 'c#ephemeral')).toBeUndefined());

@@ -20,7 +20,7 @@ export async function consume(client: Client, count: number, deadlineMs?: number
 }
 
 /** Receives and finishes everything until channel and topic are empty, deferred messages included. */
-export async function drain(daemon: Daemon, topic: string, channel: string, deadlineMs = 12_000): Promise<Message[]> {
+export async function drain(daemon: Daemon, topic: string, channel: string, deadlineMs = 60_000): Promise<Message[]> {
   const messages: Message[] = [];
   using client = await daemon.subscriber(topic, channel, WINDOW, { output_buffer_timeout: 25 });
   await eventually(async () => {
