@@ -13,6 +13,8 @@ const NEW_SEEDS = 50;
 async function failuresOf(first: number, count: number): Promise<string[]> {
   const failures: string[] = [];
   for (let seed = first; seed < first + count; seed += 1) {
+    // So that the test runner hears of this process in time, however slow the machine is: it gives up after a minute.
+    await new Promise((resolve) => setImmediate(resolve));
     await simulate({ seed, steps: STEPS }).catch((error: Error) => failures.push(`seed ${seed}: ${error.message}`));
   }
   return failures;

@@ -41,14 +41,14 @@ describe('a change of a file is noticed when it', () => {
   ])('%s', async (_, change) => {
     const changes = watched([path, link]);
     change();
-    await eventually(() => expect(changes()).toBe(1));
+    // What is written in place may be seen emptied, and full again.
+    await eventually(() => expect(changes()).toBeGreaterThanOrEqual(1));
   });
 
   it('is reported once, and nothing is without one', async () => {
     const changes = watched([path, '/nope']);
     await delay(5 * INTERVAL_MS);
     expect(changes()).toBe(0);
-    // Written in place it would be seen twice at times: emptied, and full.
     writeFileSync(`${path}.new`, 'once');
     renameSync(`${path}.new`, path);
     await eventually(() => expect(changes()).toBe(1));
