@@ -21,7 +21,7 @@ describe.skipIf(isStock)('with too little space', () => {
     const ping = await daemon.get('/ping');
     expect([ping.status, ping.body.toString()]).toEqual([500, expect.stringMatching(/^NOK - write .* bytes are free/)]);
     expect((await daemon.stats()).health).toMatch(/^NOK - write .* bytes are free/);
-    expect(daemon.output.match(/DISK: messages are refused/g)).toHaveLength(1);
+    await eventually(() => expect(daemon.output.match(/DISK: messages are refused/g)).toHaveLength(1));
     expect(await daemon.topic('full')).toMatchObject({ depth: 0, message_count: 0 });
   });
 

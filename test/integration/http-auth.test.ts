@@ -72,7 +72,7 @@ describe.skipIf(isStock)('with --http-auth-token-file', () => {
     await eventually(async () => expect((await ask(daemon(), 'GET', '/info', token('sesame-next'))).status).toBe(200));
     expect((await ask(daemon(), 'GET', '/info', token('sesame-1'))).status).toBe(401);
     expect((await ask(daemon(), 'GET', '/config/http_auth_token_file', token('sesame-next'))).body).toBe(path);
-    expect(daemon().output).toContain(' 401 GET /info ');
+    await eventually(() => expect(daemon().output).toContain(' 401 GET /info '));
     expect(daemon().output.replaceAll('access_token=sesame-1', '')).not.toContain('sesame');
   });
 

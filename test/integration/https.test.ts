@@ -127,7 +127,7 @@ describe('client certificates', () => {
     await expect(ask(daemon, 'GET', '/ping')).rejects.toThrow();
     await expect(ask(daemon, 'GET', '/ping', certificateOf('stranger'))).rejects.toThrow();
     expect((await ask(daemon, 'GET', '/ping', certificateOf('client'))).status).toBe(200);
-    expect(daemon.output).toMatch(/TLS handshake error from \S+ tls: client didn't provide a certificate\n/);
+    await eventually(() => expect(daemon.output).toMatch(/TLS handshake error from \S+ tls: client didn't provide a certificate\n/));
     expect(daemon.output).not.toContain('\n\n');
   });
 });

@@ -179,7 +179,7 @@ describe('a new topic', () => {
     const consumer = await daemon.subscriber('t', 'c');
     // By default it would be five seconds.
     await consumer.nextMessage(4_500);
-    expect(daemon.output).toContain('WARNING: failed to query nsqlookupd for channels to pre-create for topic t - ');
+    await eventually(() => expect(daemon.output).toContain('WARNING: failed to query nsqlookupd for channels to pre-create for topic t - '));
     consumer.destroy();
   });
 
@@ -213,8 +213,8 @@ describe('PUT /config/nsqlookupd_tcp_addresses', () => {
     expect(lookupd.connectionCount).toBe(1);
     expect(await putAddresses(daemon, JSON.stringify([two]))).toBe(`200 ${JSON.stringify([two])}`);
     await eventually(() => expect(lookupd.openCount).toBe(0));
-    expect(daemon.output).toContain(`INFO: LOOKUP(${two}): adding peer\n`);
-    expect(daemon.output).toContain(`INFO: LOOKUP(${one}): removing peer\n`);
+    await eventually(() => expect(daemon.output).toContain(`INFO: LOOKUP(${two}): adding peer\n`));
+    await eventually(() => expect(daemon.output).toContain(`INFO: LOOKUP(${one}): removing peer\n`));
     expect(second.connectionCount).toBe(1);
     expect((await daemon.get('/config/nsqlookupd_tcp_addresses')).body).toBe(JSON.stringify([two]));
   });

@@ -4,6 +4,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { Daemon, isStock, runToExit, temporaryDirectory } from '../support/daemon.js';
+import { eventually } from '../support/eventually.js';
 import { StatsdServer } from '../support/statsd-server.js';
 
 const ADDRESSES = ['--tcp-address=127.0.0.1:0', '--http-address=127.0.0.1:0', '--https-address=127.0.0.1:0'];
@@ -112,7 +113,7 @@ describe.skipIf(isStock)('values that stock nsqd takes and breaks on', () => {
     using client = await daemon.connect();
     client.command('AUTH', 'secret');
     expect(await client.nextError()).toBe('E_AUTH_FAILED AUTH failed');
-    expect(daemon.output).toMatch(/ECONNREFUSED|connection refused/);
+    await eventually(() => expect(daemon.output).toMatch(/ECONNREFUSED|connection refused/));
     expect(EXCEPTION.exec(daemon.output)?.[0] ?? null).toBeNull();
   });
 });

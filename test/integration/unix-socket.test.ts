@@ -45,7 +45,7 @@ describe.skipIf(!HAS_IPV6)('on all addresses', () => {
     expect(four?.remote_address).toMatch(/^127\.0\.0\.1:\d+$/);
     const [six] = (await daemon.channel('t', 'six')).clients ?? [];
     expect(six).toMatchObject({ client_id: '::1', remote_address: `[::1]:${v6.localPort}` });
-    expect(daemon.output).toMatch(/INFO: TCP: new client\(127\.0\.0\.1:\d+\)\n/);
+    await eventually(() => expect(daemon.output).toMatch(/INFO: TCP: new client\(127\.0\.0\.1:\d+\)\n/));
     expect(daemon.output).not.toContain('::ffff:');
     v6.destroy();
   });
@@ -62,7 +62,7 @@ describe('on unix sockets', () => {
     expect(stats.clients).toEqual([expect.objectContaining({ remote_address: '@' })]);
     expect(JSON.parse((await daemon.get('/info')).body)).toMatchObject({ tcp_port: -1, http_port: -1 });
     expect((await daemon.get('/config/tcp_address')).body).toBe(tcpSocket());
-    expect(daemon.output).toContain(`INFO: TCP: new client(@)`);
+    await eventually(() => expect(daemon.output).toContain(`INFO: TCP: new client(@)`));
     consumer.destroy();
   });
 
