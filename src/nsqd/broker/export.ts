@@ -296,7 +296,7 @@ class ChannelExport {
     const taken = this.#taken.get(record.chunk)?.find(({ from }) => record.position >= from);
     const [file, position] =
       taken === undefined ? this.#copyNext(record) : [taken.file, record.chunk.filePosition + record.position];
-    this.#held.push([0, file, position, record.attempts, Math.round(record.dueMs + this.#wallOffsetMs)]);
+    this.#held.push([0, file, position, record.attempts, Math.ceil(record.dueMs + this.#wallOffsetMs)]);
   }
 }
 

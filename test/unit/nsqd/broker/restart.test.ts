@@ -303,6 +303,20 @@ describe('a clean stop', () => {
     expect(client.deliveries.map(({ body }) => body)).toEqual(['c', 'k']);
   });
 
+  it('makes no delay shorter, not by a fraction of a millisecond', async () => {
+    const scene = new Scene();
+    const client = scene.connect();
+    scene.clock.advance(0.25);
+    scene.publish([A]);
+    client.requeue(client.deliveries[0]!, 4000);
+    const next = await scene.restart();
+    const later = next.connect();
+    next.advance(3999.875);
+    expect(later.taken()).toEqual([]);
+    next.advance(1);
+    expect(later.taken()).toEqual([A]);
+  });
+
   it.each(modes)('twice in a row keeps the queues exact: %s', async (_name, settings) => {
     const again = await (await stopped(settings)).crash().restart();
     await again.stop();
