@@ -6,10 +6,13 @@ import { describe, expect, it } from 'vitest';
 import { isValidName } from '../../../../src/lib/protocol/names.js';
 import { deadLetterRuleOf, deadLetterTopicName } from '../../../../src/nsqd/broker/dead-letters.js';
 import { DEFAULTS } from '../../../../src/nsqd/options.js';
+import { Prng } from '../../../support/prng.js';
 import { Scene } from './daemon-scene.js';
 import type { Client, SceneSettings } from './daemon-scene.js';
 
 const DEAD = { topic: 't.dead' };
+/** Every one of them loses something else of what was not synced. */
+const POWER_FAILURES = 25;
 
 function sceneWith(maxAttempts: number, settings: SceneSettings = {}): Scene {
   return new Scene({ ...settings, options: { maxAttempts, ...settings.options } });
@@ -224,6 +227,47 @@ describe('a crash', () => {
       if (survived) break;
     }
     expect(crashAt).toBeGreaterThan(5);
+  });
+});
+
+describe('a checkpoint between giving a message up and having written it', () => {
+  it('keeps it in its channel over a crash', () => {
+    const scene = sceneWith(1);
+    const client = scene.connect();
+    scene.publish(['a']);
+    client.requeue(client.deliveries.shift()!, 0);
+    scene.broker.findTopic('t')!.checkpoints.take();
+    const next = scene.crash();
+    expect([bodies(next, 't'), bodies(next)]).toEqual([['a'], []]);
+  });
+
+  it('keeps it in its channel over a power failure while its flush is under way', () => {
+    for (let seed = 1; seed <= POWER_FAILURES; seed += 1) {
+      const scene = sceneWith(1, { options: { durability: 'fsync' } });
+      const client = scene.connect();
+      scene.publish(['a']);
+      scene.broker.getTopic('t.dead');
+      scene.endTurn();
+      scene.fileSystem.holdsSyncs = true;
+      client.requeue(client.deliveries.shift()!, 0);
+      scene.endTurn();
+      scene.broker.findTopic('t')!.checkpoints.take();
+      scene.fileSystem.die();
+      scene.disk.losePower(new Prng(seed));
+      const next = scene.crash();
+      expect(bodies(next, 't'), `power failure ${seed}`).toEqual(['a']);
+      expect([[], ['a']], `power failure ${seed}`).toContainEqual(bodies(next));
+    }
+  });
+
+  it('lets it go once it is written: a crash does not repeat it', () => {
+    const scene = sceneWith(1);
+    const client = scene.connect();
+    scene.publish(['a']);
+    failAll(scene, client);
+    scene.broker.findTopic('t')!.checkpoints.take();
+    const next = scene.crash();
+    expect([bodies(next, 't'), bodies(next)]).toEqual([[], ['a']]);
   });
 });
 
