@@ -3,9 +3,10 @@
 //   size of a channel = bytes it has not read + messages it has read but not finished x their average size
 //   size of a topic   = that of its largest channel; without channels, what it keeps for the first one
 //
-// A full topic refuses publishes, or drops the oldest messages that wait. Messages in flight or deferred are never dropped;
-// where they take more than half of the bound, publishes are refused in any case. Messages that are too old are dropped where they
-// wait; what is in flight or deferred then is looked at when it comes back.
+// A full topic refuses publishes, or drops the oldest messages that wait. What a channel has in flight or deferred is never
+// dropped; where that takes more than half of the bound, publishes are refused in any case. What waits for its first channel, or
+// for the end of a pause, is one line, delayed messages among the others. Messages that are too old are dropped where they wait;
+// what is in flight or deferred then is looked at when it comes back.
 //
 // The size is taken only when so much was published that the topic could be full: the cost per message does not grow with
 // the topic.
@@ -57,8 +58,8 @@ export class TopicBounds {
   readonly #context: BrokerContext;
   readonly #onFullChanged: () => void;
   readonly #alarm: Alarm;
-  /** What wall clock minus monotonic clock was at the start. */
-  readonly #wallOffsetMs: number;
+  /** Wall clock minus monotonic clock, the smallest since the start: no message has an older timestamp than that makes it. */
+  #wallOffsetMs: number;
   #isFull = false;
   /** What the log has been told already. */
   readonly #told = new Set<string>();
@@ -106,7 +107,10 @@ export class TopicBounds {
   grown(): void {
     const { maxTopicBytes, maxTopicAgeMs } = this.#options;
     const nowMs = this.#context.turn.nowMs();
-    if (maxTopicAgeMs > 0) this.#alarm.setNoLaterThan(nowMs + maxTopicAgeMs);
+    if (maxTopicAgeMs > 0) {
+      this.#wallOffsetMs = Math.min(this.#wallOffsetMs, this.#context.turn.wallMs() - nowMs);
+      this.#alarm.setNoLaterThan(nowMs + maxTopicAgeMs);
+    }
     if (maxTopicBytes > 0 && this.#publishedBytes() - this.#measuredAt >= this.#slack) this.#look(nowMs);
   }
 
@@ -179,7 +183,7 @@ export class TopicBounds {
   #dropOld(nowMs: number): boolean {
     const { maxTopicAgeMs } = this.#options;
     if (maxTopicAgeMs === 0) return true;
-    // The wall clock may be set forward: what was published before would seem old at once.
+    // The wall clock may be set forward, after it was set back or not: what was published before would seem old at once.
     const wallMs = Math.min(this.#context.clock.wallMs(), nowMs + this.#wallOffsetMs);
     const publishedMs = wallMs - maxTopicAgeMs;
     let oldestMs = Infinity;

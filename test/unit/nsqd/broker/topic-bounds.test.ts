@@ -3,6 +3,7 @@
 import { describe, expect, it, vi } from 'vitest';
 
 import type { BrokerOptions } from '../../../../src/nsqd/broker/context.js';
+import type { FailurePlan } from '../../../support/sim-file-system.js';
 import { Scene } from './daemon-scene.js';
 
 /** Bytes of a record with a body of 70. */
@@ -150,6 +151,20 @@ describe('a topic that drops', () => {
     expect(taken.length).toBeLessThan(32);
   });
 
+  it('loses delayed messages with the others while its first channel has yet to come, and never those of a channel', () => {
+    const scene = sceneOf(options);
+    scene.publish([body(0)], { deferMs: 3_600_000 });
+    publishEach(scene, 1, 40);
+    const topic = scene.broker.findTopic('t')!;
+    expect(topic.deferred).toEqual([]);
+    expect(topic.bounds!.droppedCount).toBe(41 - topic.depth());
+    const channel = scene.channel();
+    scene.publish([body(100)], { deferMs: 3_600_000 });
+    publishEach(scene, 101, 200);
+    expect(channel.deferredCount).toBe(1);
+    expect(topic.bounds!.droppedCount + channel.droppedCount + channel.depth() + 1).toBe(142);
+  });
+
   it('keeps what is in flight, and refuses when that is most of the bound', () => {
     const scene = sceneOf(options);
     const client = scene.connect({ timeoutMs: 900_000 });
@@ -186,6 +201,94 @@ describe('a topic that drops', () => {
     const client = next.connect();
     next.endTurn();
     expect(numbersIn(client.taken()).at(-1)).toBe(100);
+  });
+});
+
+describe('what is not acknowledged yet', () => {
+  function fsyncScene(options: Partial<BrokerOptions>): Scene {
+    const scene = sceneOf({ durability: 'fsync', ...options });
+    scene.endTurn();
+    scene.fileSystem.holdsSyncs = true;
+    return scene;
+  }
+
+  function flush(scene: Scene): void {
+    while (scene.fileSystem.pendingSyncs > 0) scene.fileSystem.completeSyncs();
+  }
+
+  it('is not dropped for being the oldest of a full topic', () => {
+    const scene = fsyncScene({ maxTopicBytes: 32 * RECORD, topicOverflow: 'drop-oldest' });
+    scene.publish(bodies(1, 10));
+    scene.publish(bodies(11, 60));
+    const topic = scene.broker.findTopic('t')!;
+    // The first flush covers the first ten; the others wait for the next one.
+    scene.fileSystem.completeSyncs();
+    while (topic.kept.index === 0) scene.fileSystem.completeSyncs();
+    expect([topic.kept.index, topic.bounds!.droppedCount, topic.depth()]).toEqual([10, 10, 50]);
+    flush(scene);
+    expect(topic.bounds!.droppedCount).toBe(60 - topic.depth());
+    expect(topic.depth()).toBe(31);
+  });
+
+  it('is not dropped for its age', () => {
+    const scene = fsyncScene({ maxTopicAgeMs: AGE_MS });
+    scene.publish([body(1)]);
+    flush(scene);
+    scene.publish([body(2)]);
+    scene.advance(AGE_MS + 200);
+    const topic = scene.broker.findTopic('t')!;
+    expect([topic.bounds!.expiredCount, topic.depth()]).toEqual([1, 1]);
+    flush(scene);
+    scene.advance(AGE_MS + 200);
+    expect([topic.bounds!.expiredCount, topic.depth()]).toEqual([2, 0]);
+  });
+});
+
+describe('what was dropped before the disk failed', () => {
+  const options = { maxBytesPerFile: 5 * RECORD, memQueueSize: 0 } as const;
+  const bounded = { ...options, maxTopicBytes: 16 * RECORD, topicOverflow: 'drop-oldest' } as const;
+
+  /** The start finds the file with this number, and nobody can read it afterwards. */
+  function unreadableOnceFound(fileNumber: number): FailurePlan {
+    const name = `t.diskqueue.${String(fileNumber).padStart(6, '0')}.dat`;
+    let opened = 0;
+    return (operation, path) => {
+      if (operation !== 'open' || !path.endsWith(name)) return null;
+      opened += 1;
+      return opened > 1 ? { code: 'EIO' } : null;
+    };
+  }
+
+  it('is counted in its channel, and the rest is dropped once it can be read', () => {
+    const scene = sceneOf(options);
+    scene.channel();
+    publishEach(scene, 1, 40);
+    const next = scene.crash({ options: bounded, failures: unreadableOnceFound(2) });
+    const channel = next.channel();
+    next.advance(1);
+    expect([channel.droppedCount, channel.depth()]).toEqual([10, 30]);
+    next.fileSystem.failures = null;
+    next.advance(1000);
+    expect(channel.depth()).toBeLessThan(16);
+    expect(channel.droppedCount).toBe(40 - channel.depth());
+  });
+
+  it('is counted among what came back', () => {
+    const scene = sceneOf({ ...options, maxBytesPerFile: RECORD });
+    const client = scene.connect();
+    publishEach(scene, 1, 3);
+    scene.broker.findTopic('t')!.checkpoint();
+    expect(client.deliveries).toHaveLength(3);
+    const next = scene.crash({ options: { ...options, maxBytesPerFile: RECORD, maxTopicAgeMs: AGE_MS } });
+    const channel = next.channel();
+    expect([...channel.held.returnedRecords()]).toHaveLength(3);
+    next.fileSystem.failures = (operation, path) =>
+      operation === 'read' && path.endsWith('t.diskqueue.000001.dat') ? { code: 'EIO' } : null;
+    next.advance(AGE_MS + 200);
+    expect([channel.expiredCount, channel.depth()]).toEqual([1, 2]);
+    next.fileSystem.failures = null;
+    next.advance(1000);
+    expect([channel.expiredCount, channel.depth()]).toEqual([3, 0]);
   });
 });
 
@@ -234,6 +337,20 @@ describe('a message that is too old', () => {
     expect(scene.numbers().depth).toBe(1);
     scene.advance(300);
     expect(scene.numbers().depth).toBe(0);
+  });
+
+  it('is not dropped because the wall clock had been set back, and is set right again', () => {
+    const scene = sceneOf({ maxTopicAgeMs: AGE_MS });
+    scene.publish([body(1)]);
+    scene.advance(AGE_MS / 2);
+    scene.clock.stepWall(-3_600_000);
+    scene.publish([body(2)]);
+    scene.clock.stepWall(3_600_000);
+    scene.advance(AGE_MS / 2 + 200);
+    // The first one is old enough, unless by the clock that was set back.
+    const client = scene.connect();
+    scene.endTurn();
+    expect(numbersIn(client.taken())).toContain(2);
   });
 
   it('is dropped by the next start', async () => {
