@@ -11,6 +11,7 @@ export interface Conditions {
   readonly withFailures: boolean;
   readonly withCrashes: boolean;
   readonly withPowerFailures: boolean;
+  readonly withClockSteps: boolean;
   readonly bodyBytesMax: number;
 }
 
@@ -32,13 +33,16 @@ export function drawConditions(prng: Prng): Conditions {
       syncTimeoutMs: prng.pick([10, 300, 2000]),
       maxAttempts: prng.pick([0, 0, 1, 2, 4]),
       maxTopicBytes: prng.pick([0, 0, 0, 600, 4000]),
-      topicRules: [{ pattern: '*.dead*', values: { maxTopicBytes: 0 } }],
+      topicRules: [{ pattern: '*.dead*', values: { maxTopicBytes: 0, maxTopicAgeMs: 0 } }],
+      topicOverflow: prng.pick(['refuse', 'drop-oldest'] as const),
+      maxTopicAgeMs: prng.pick([0, 0, 0, 0, 600, 5000, 60_000]),
     },
     hasLinks: prng.next() < 0.8,
     linkBytesMin: prng.pick([0, 300, 16 * 1024 * 1024]),
     withFailures: prng.next() < 0.5,
     withCrashes: prng.next() < 0.7,
     withPowerFailures: durability === 'fsync' && prng.next() < 0.5,
+    withClockSteps: prng.next() < 0.3,
     bodyBytesMax: prng.pick([10, 60, 60, 500, 9000]),
   };
 }
@@ -48,6 +52,7 @@ export function describe({ options, ...rest }: Conditions): string {
   return (
     `${durability} files ${maxBytesPerFile} memory ${memQueueSize} checkpoints ${syncTimeoutMs} ` +
     `bodies ${rest.bodyBytesMax} links ${rest.hasLinks} from ${rest.linkBytesMin} ` +
-    `attempts ${maxAttempts} topics ${maxTopicBytes} failures ${rest.withFailures} crashes ${rest.withCrashes}`
+    `attempts ${maxAttempts} topics ${maxTopicBytes} ${options.topicOverflow} age ${options.maxTopicAgeMs} ` +
+    `failures ${rest.withFailures} crashes ${rest.withCrashes} clock steps ${rest.withClockSteps}`
   );
 }

@@ -6,6 +6,7 @@
 
 import { isEphemeralName } from '../../src/lib/protocol/names.js';
 import type { Delivery, SimConsumer } from './consumer.js';
+import type { WallHistory } from './wall-history.js';
 
 /** A broken promise; the simulation stops at the first. */
 export class Violation extends Error {
@@ -19,13 +20,24 @@ export interface MessageModel {
   readonly number: number;
   readonly body: string;
   readonly topicName: string;
-  /** Milliseconds since the simulation began; 0 when it was not deferred. */
+  /** The topic of that name which was published to: it may have been deleted since. */
+  readonly home: TopicModel;
+  /** Milliseconds since the simulation began. */
+  readonly publishedMs: number;
+  /** How far the wall clock was ahead then, and the process: the age of a message is that of its timestamp. */
+  readonly wallOffsetMs: number;
+  readonly run: number;
+  /** The same; 0 when it was not deferred. */
   dueMs: number;
+  /** Since when that is its due time: it is written as the wall clock has it. */
+  dueSinceMs: number;
   isDuePersisted: boolean;
   /** An interrupted stop may have left it twice in its topic. */
   mayRepeat: boolean;
   /** Its publisher was told OK. */
   isAnswered: boolean;
+  /** Known once it was delivered. */
+  id: Buffer | null;
 }
 
 /** One message in one channel. */
@@ -43,6 +55,7 @@ export class Entry {
   notBeforeMs: number;
   /** The time above is a due time that a restart must know. */
   isDeferred: boolean;
+  dueSinceMs: number;
   isDuePersisted = false;
   deliveredMs = 0;
   attempts = 0;
@@ -54,6 +67,7 @@ export class Entry {
     this.isAttemptsKnown = isCertain;
     this.notBeforeMs = isCertain ? message.dueMs : 0;
     this.isDeferred = this.notBeforeMs > 0;
+    this.dueSinceMs = message.dueSinceMs;
     this.isDuePersisted = message.isDuePersisted;
     this.mayRepeat = message.mayRepeat;
   }
@@ -69,6 +83,8 @@ export class ChannelModel {
   /** Deleted, but listed there until they are written again. */
   isInState = true;
   isInMetadata = true;
+  /** `nsqd.dat` has it: the only file that a power failure must leave. */
+  isListed = false;
 
   constructor(name: string) {
     this.name = name;
@@ -109,6 +125,17 @@ export class TopicModel {
     this.isEphemeral = isEphemeralName(name);
   }
 
+  /** Thrown away before any channel had them. After a crash they may be back, and a copy that an interrupted stop made may come. */
+  drop(messages: readonly MessageModel[]): void {
+    const dropped = new Set(messages);
+    for (const { mayRepeat, number } of messages) if (mayRepeat) this.unknown.add(number);
+    this.dropped.push(...messages);
+    this.backlog = this.backlog.filter((message) => !dropped.has(message));
+    for (const channel of this.channels.values()) {
+      for (const entry of channel.entries.values()) if (!entry.isReleaseKnown) entry.isCertain = false;
+    }
+  }
+
   isRunning(): boolean {
     return this.channels.size > 0 && !this.isPaused;
   }
@@ -134,6 +161,9 @@ export class Oracle {
   /** Of topics whose deletion a crash interrupted some files are left, and found once somebody uses the name again. */
   remains: TopicModel[] = [];
   readonly messages: MessageModel[] = [];
+  readonly #wall: WallHistory;
+  /** Processes so far. */
+  run = 0;
   /** While a broker starts, what it writes is only noted: the model does not know yet what the broker found. */
   isStarting = false;
   #checkpointedInStart: string[] = [];
@@ -143,10 +173,19 @@ export class Oracle {
   /** After a power failure: only what is certain is asked for, anything known may come. */
   isLoose = false;
 
-  newMessage(topicName: string, bodyBytes: number, dueMs: number): MessageModel {
+  constructor(wall: WallHistory) {
+    this.#wall = wall;
+  }
+
+  newMessage(topicName: string, bodyBytes: number, deferMs: number): MessageModel {
     const number = this.messages.length;
-    const body = bodyOf(number, bodyBytes);
-    const message = { number, body, topicName, dueMs, isDuePersisted: false, mayRepeat: false, isAnswered: false };
+    const { nowMs, offsetMs } = this.#wall;
+    const message = {
+      number, body: bodyOf(number, bodyBytes), topicName, home: this.topic(topicName),
+      publishedMs: nowMs, wallOffsetMs: offsetMs, run: this.run,
+      dueMs: deferMs > 0 ? nowMs + deferMs : 0, dueSinceMs: nowMs,
+      isDuePersisted: false, mayRepeat: false, isAnswered: false, id: null,
+    };
     this.messages.push(message);
     return message;
   }
@@ -197,6 +236,7 @@ export class Oracle {
     if (message.topicName !== consumer.topicName) throw new Violation(`${where} belongs to topic ${message.topicName}`);
     const entry = this.#entryFor(consumer, message, where);
     this.#checkDelivery(entry, attempts, nowMs, where);
+    this.#checkId(consumer, entry, id, where);
     entry.state = 'in flight';
     entry.isCertain = true;
     entry.isReleaseKnown = true;
@@ -243,6 +283,21 @@ export class Oracle {
     }
   }
 
+  /** Ids rise with the messages of a topic, whatever the wall clock does. Across restarts: with those that are not finished. */
+  #checkId(consumer: SimConsumer, entry: Entry, bytes: Buffer, where: string): void {
+    const { message } = entry;
+    if (this.isLoose || this.hasLeftovers || message.home.isEphemeral) return;
+    const id = Buffer.from(bytes);
+    if (message.id !== null && !message.id.equals(id)) throw new Violation(`${where} has the ids ${message.id.toString()} and ${id.toString()}`);
+    message.id = id;
+    for (const other of this.topic(consumer.topicName).channels.get(consumer.channelName)!.entries.values()) {
+      if (other === entry || other.message.id === null || other.message.home !== message.home) continue;
+      const isComparable = other.message.run === message.run || (other.isCertain && other.state !== 'finished');
+      if (!isComparable || Buffer.compare(other.message.id, id) === Math.sign(other.message.number - message.number)) continue;
+      throw new Violation(`${where} has id ${id.toString()}, and message ${other.message.number} ${other.message.id.toString()}`);
+    }
+  }
+
   // --- what files say ----------------------------------------------------------------------------------------------
 
   /** A topic's state was written whole: what was finished is finished for good. */
@@ -284,7 +339,10 @@ export class Oracle {
       topic.mayStartPaused = topic.isPaused;
       for (const ghost of topic.ghosts) ghost.isInMetadata = false;
       topic.ghosts = topic.ghosts.filter(({ isInState }) => isInState);
-      for (const channel of topic.channels.values()) channel.isPersisted = !channel.isEphemeral && !topic.isEphemeral;
+      for (const channel of topic.channels.values()) {
+        channel.isPersisted = !channel.isEphemeral && !topic.isEphemeral;
+        channel.isListed = channel.isPersisted;
+      }
     }
   }
 
@@ -318,7 +376,8 @@ export class Oracle {
       this.#forgetEphemeral(topic);
       for (const { number } of [...topic.dropped, ...topic.released]) topic.unknown.add(number);
       for (const message of topic.backlog) {
-        if (!message.isDuePersisted) message.dueMs = 0;
+        message.dueMs = message.isDuePersisted && message.dueMs > 0 ? this.#dueAfterCrash(message.dueMs, message.dueSinceMs) : 0;
+        message.dueSinceMs = this.#wall.nowMs;
         if (isStopping) message.mayRepeat = true;
       }
       for (const { number } of topic.released) {
@@ -337,10 +396,31 @@ export class Oracle {
         for (const entry of channel.entries.values()) {
           // What a topic that starts paused had released since its checkpoint is its own again, without a due time.
           const isDueSafe = isSafe && !isStopping && (!topic.mayStartPaused || entry.isReleaseKnown);
-          crashEntry(entry, isSafe, isDueSafe, isStopping);
+          this.#crashEntry(entry, isSafe, isDueSafe, isStopping);
         }
       }
     }
+  }
+
+  /**
+   * Due times are written by the wall clock, with the publish or the requeue and with every checkpoint since, and read by it. The
+   * earliest that makes of one: as written when the clock was furthest behind.
+   */
+  #dueAfterCrash(dueMs: number, sinceMs: number): number {
+    return dueMs + this.#wall.lowestSince(sinceMs) - this.#wall.offsetMs;
+  }
+
+  #crashEntry(entry: Entry, isSafe: boolean, isDueSafe: boolean, isStopping: boolean): void {
+    if (entry.state === 'finished' || !isSafe) entry.isCertain = false;
+    const { isDeferred, isDuePersisted, notBeforeMs } = entry;
+    comeBack(entry);
+    if (isDeferred && isDuePersisted && isDueSafe) {
+      entry.notBeforeMs = this.#dueAfterCrash(notBeforeMs, entry.dueSinceMs);
+      entry.isDeferred = true;
+    }
+    entry.dueSinceMs = this.#wall.nowMs;
+    entry.isAttemptsKnown = false;
+    if (isStopping) entry.mayRepeat = true;
   }
 
   #anythingMayCome(topic: TopicModel): void {
@@ -363,7 +443,8 @@ export class Oracle {
     for (const topic of this.topics.values()) {
       for (const channel of topic.channels.values()) {
         for (const entry of channel.entries.values()) {
-          if (!entry.message.isAnswered) entry.isCertain = false;
+          // A channel that a failing disk has kept out of `nsqd.dat` is gone, and begins anew.
+          if (!entry.message.isAnswered || !channel.isListed) entry.isCertain = false;
           entry.isReleaseKnown = false;
         }
       }
@@ -377,18 +458,6 @@ function comeBack(entry: Entry): void {
   entry.id = null;
   entry.notBeforeMs = 0;
   entry.isDeferred = false;
-}
-
-function crashEntry(entry: Entry, isSafe: boolean, isDueSafe: boolean, isStopping: boolean): void {
-  if (entry.state === 'finished' || !isSafe) entry.isCertain = false;
-  const { isDeferred, isDuePersisted, notBeforeMs } = entry;
-  comeBack(entry);
-  if (isDeferred && isDuePersisted && isDueSafe) {
-    entry.notBeforeMs = notBeforeMs;
-    entry.isDeferred = true;
-  }
-  entry.isAttemptsKnown = false;
-  if (isStopping) entry.mayRepeat = true;
 }
 
 function bodyOf(number: number, bytes: number): string {

@@ -17,15 +17,18 @@ import type { Conditions } from './conditions.js';
 import { SimConsumer } from './consumer.js';
 import type { Delivery } from './consumer.js';
 import { DeadLedger, deadLetterTopicOf, isDeadLetterTopic } from './dead-ledger.js';
+import { DropWatch } from './drop-watch.js';
 import { ChannelModel, Oracle, Violation } from './oracle.js';
 import type { Entry, MessageModel, TopicModel } from './oracle.js';
 import { reconcile, takeOver } from './reconcile.js';
+import { WallHistory } from './wall-history.js';
 import { checkFiles, checkNumbers, expectDelivered, expectNothing, isEmpty } from './verdicts.js';
 
 const DATA_PATH = '/data';
 const TOPICS = ['a', 'a', 'a', 'b', 'e#ephemeral'];
 const CHANNELS = ['x', 'x', 'y', 'z#ephemeral'];
 const MAX_REQ_TIMEOUT_MS = 10_000;
+const CLOCK_STEPS_MS = [-3_600_000, -500, 500, 86_400_000];
 const ALL_DUE_MS = 20_000;
 const DRAIN_ROUNDS_MAX = 300;
 
@@ -52,9 +55,11 @@ class Simulation {
   readonly #trace: (line: string) => void;
   readonly #clock = new FakeClock();
   readonly #disk = new SimDisk();
-  readonly #oracle = new Oracle();
+  readonly #wall = new WallHistory(this.#clock);
+  readonly #oracle = new Oracle(this.#wall);
   readonly #ledger = new DeadLedger();
   readonly #conditions: Conditions;
+  readonly #drops: DropWatch;
   readonly #actions: readonly Weighted[];
   #fileSystem!: SimFileSystem;
   #broker!: Broker;
@@ -72,6 +77,7 @@ class Simulation {
     this.#steps = steps;
     this.#trace = trace;
     this.#conditions = drawConditions(prng);
+    this.#drops = new DropWatch(this.#oracle, this.#ledger, this.#conditions.options, this.#wall);
     this.#actions = this.#allActions();
     this.#trace(describe(this.#conditions));
   }
@@ -89,6 +95,7 @@ class Simulation {
   // --- steps -------------------------------------------------------------------------------------------------------
 
   async #step(): Promise<void> {
+    this.#noteDrops();
     const action = this.#choose(this.#actions);
     const endsTurn = this.#prng.next() < 0.5;
     try {
@@ -142,6 +149,7 @@ class Simulation {
       { weight: failures, run: () => this.#failForAWhile() },
       { weight: this.#conditions.options.minFreeDiskBytes > 0 ? 2 : 0, run: () => this.#changeSpace() },
       { weight: power * 0.7, run: () => this.#powerFailure() },
+      { weight: this.#conditions.withClockSteps ? 2 : 0, run: () => this.#disturbWallClock() },
       { weight: this.#conditions.options.durability === 'fsync' ? 6 : 0, run: () => this.#fileSystem.completeSyncs() },
     ];
   }
@@ -156,7 +164,7 @@ class Simulation {
     for (let left = count; left > 0; left -= 1) {
       const bytesMax = this.#prng.next() < 0.8 ? 40 : this.#conditions.bodyBytesMax;
       const bytes = this.#prng.integer(1, bytesMax);
-      const message = this.#oracle.newMessage(topic.name, bytes, deferMs > 0 ? this.#clock.nowMs + deferMs : 0);
+      const message = this.#oracle.newMessage(topic.name, bytes, deferMs);
       if (!this.#isTaken(topic, message.body, deferMs)) return;
       const gathered = this.#gathered.get(model);
       if (gathered === undefined) this.#await(topic, model, message);
@@ -324,6 +332,7 @@ class Simulation {
     entry.isDeferred = delayMs > 0;
     entry.isDuePersisted = false;
     entry.notBeforeMs = delayMs > 0 ? this.#clock.nowMs + delayMs : 0;
+    entry.dueSinceMs = this.#clock.nowMs;
   }
 
   /** To its queue; or for good, if it was delivered often enough. */
@@ -401,11 +410,7 @@ class Simulation {
     if (found === null) return;
     const { topic, model } = found;
     this.#trace(`empty ${topic.name}`);
-    model.dropped.push(...model.backlog);
-    model.backlog = [];
-    for (const channel of model.channels.values()) {
-      for (const entry of channel.entries.values()) if (!entry.isReleaseKnown) entry.isCertain = false;
-    }
+    model.drop(model.backlog);
     topic.empty();
   }
 
@@ -498,6 +503,7 @@ class Simulation {
     this.#endTurn();
     if (this.#fileSystem.isDead) return;
     this.#clock.advance(milliseconds);
+    this.#wall.note();
     this.#trace(`at ${this.#clock.nowMs}`);
     this.#broker.alarmClock.ringDue();
     if (this.#fileSystem.isDead) return;
@@ -510,6 +516,16 @@ class Simulation {
       }
     }
     this.#endTurn();
+  }
+
+  /** Nothing of a running process goes by it but timestamps. */
+  #disturbWallClock(): void {
+    this.#endTurn();
+    const stepMs = this.#prng.pick([...CLOCK_STEPS_MS, null]);
+    this.#trace(stepMs === null ? 'the wall clock stands still' : `the wall clock is stepped by ${stepMs}`);
+    if (stepMs === null) this.#clock.holdWall();
+    else this.#clock.stepWall(stepMs);
+    this.#wall.note();
   }
 
   // --- failures ----------------------------------------------------------------------------------------------------
@@ -563,6 +579,9 @@ class Simulation {
     this.#fileSystem.die();
     this.#oracle.powerFailed();
     this.#ledger.powerFailed((number) => this.#oracle.messages[number]!.isAnswered);
+    for (const topic of this.#oracle.topics.values()) {
+      for (const { name, isListed } of topic.channels.values()) if (!isListed) this.#ledger.channelGone(topic.name, name);
+    }
     this.#disk.losePower(this.#prng);
   }
 
@@ -580,6 +599,7 @@ class Simulation {
   #died(isStopping: boolean): void {
     this.#broker.alarmClock.stop();
     if (this.#fileSystem.failed.some(({ operation }) => operation === 'remove')) this.#oracle.hasLeftovers = true;
+    this.#drops.died(this.#broker);
     for (const { topic, messages } of this.#unanswered) this.#oracle.mayExist(topic, messages);
     this.#forgetOwed();
     this.#oracle.crashed(this.#conditions.options.durability !== 'memory', isStopping);
@@ -617,6 +637,7 @@ class Simulation {
       this.#died(false);
       return false;
     }
+    this.#noteDrops();
     const failedBefore = this.#fileSystem.failed.length;
     const isComplete = await this.#broker.stop().catch((error: unknown) => {
       if (error instanceof CrashError) return false;
@@ -666,6 +687,8 @@ class Simulation {
     const fileSystem = new SimFileSystem({ disk: this.#disk, hasLinks: this.#conditions.hasLinks, prng: this.#prng });
     this.#fileSystem = fileSystem;
     this.#clock.restart(this.#prng.integer(0, 80_000) / 8);
+    this.#oracle.run += 1;
+    this.#drops.booted();
     fileSystem.holdsSyncs = this.#conditions.options.durability === 'fsync';
     fileSystem.onReplaced = (path) => this.#replaced(path);
     fileSystem.onWritten = (path, bytes) => {
@@ -695,10 +718,16 @@ class Simulation {
     if (path.endsWith('.state')) this.#oracle.checkpointed(path.slice(DATA_PATH.length + 1, -'.nsqd-ts.state'.length));
   }
 
+  #noteDrops(): void {
+    this.#undisturbed(() => this.#drops.note(this.#broker));
+  }
+
   /** After every turn. */
   #check(): void {
     if (this.#violation !== null) throw this.#violation;
-    if (this.#fileSystem.isDead || this.#oracle.isLoose) return;
+    if (this.#fileSystem.isDead) return;
+    this.#noteDrops();
+    if (this.#oracle.isLoose) return;
     checkNumbers(this.#broker, this.#oracle, this.#unanswered.size === 0);
   }
 
@@ -716,6 +745,8 @@ class Simulation {
     this.#fileSystem.failures = null;
     this.#fileSystem.crashAt = 0;
     for (const topic of [...this.#broker.topics.values()]) if (!isDeadLetterTopic(topic.name)) this.#consumeAll(topic);
+    // A restart behind a wall clock that was set back has put off what was due.
+    if (this.#conditions.withClockSteps) this.#advance(this.#wall.highestSince(0) - this.#wall.lowestSince(0));
     if (this.#conditions.options.maxAttempts > 0) for (const name of ['a', 'b']) this.#broker.getTopic(deadLetterTopicOf(name));
     for (let round = 0; round < DRAIN_ROUNDS_MAX; round += 1) {
       if (!this.#fileSystem.isDead) this.#fileSystem.completeSyncs();

@@ -10,6 +10,8 @@ export class FakeClock implements Clock {
   nowMs = 0;
   #monotonicOffsetMs: number;
   #wallOffsetMs = EPOCH_MS;
+  /** What the wall clock shows while it stands still. */
+  #heldAtMs: number | null = null;
 
   constructor(monotonicStartMs = 1000) {
     this.#monotonicOffsetMs = monotonicStartMs;
@@ -20,15 +22,22 @@ export class FakeClock implements Clock {
   }
 
   wallMs(): number {
-    return this.nowMs + this.#wallOffsetMs;
+    return this.#heldAtMs ?? this.nowMs + this.#wallOffsetMs;
   }
 
   advance(milliseconds: number): void {
     this.nowMs += milliseconds;
   }
 
+  /** One that stands still goes on from there. */
   stepWall(milliseconds: number): void {
-    this.#wallOffsetMs += milliseconds;
+    this.#wallOffsetMs = this.wallMs() - this.nowMs + milliseconds;
+    this.#heldAtMs = null;
+  }
+
+  /** The wall clock stands still until it is stepped. */
+  holdWall(): void {
+    this.#heldAtMs = this.wallMs();
   }
 
   /** As another process on the same machine reads it. */
