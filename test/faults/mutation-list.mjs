@@ -1,7 +1,9 @@
 // For each window of the README's table: what closes it, taken away by replacing a piece of the source, and the test that must
-// fail then. `isBuilt` is for tests of the compiled daemon.
+// fail then. `isBuilt` is for tests of the compiled daemon. Behind them what bounds and dead letters must not lose.
 
 const WINDOWS = 'test/unit/nsqd/broker/loss-windows.test.ts';
+const BOUNDS = 'test/unit/nsqd/broker/topic-bounds.test.ts';
+const DEAD_LETTERS = 'test/unit/nsqd/broker/dead-letters.test.ts';
 const BROKER = 'src/nsqd/broker';
 const STORAGE = 'src/nsqd/storage';
 
@@ -202,6 +204,53 @@ export const MUTATIONS = [
     window: 'B5', what: 'a drained queue keeps its file', file: `${BROKER}/topic-checkpoints.ts`,
     find: '      log.trim();\n', replace: '',
     test: WINDOWS, name: 'B5: a drained queue has no file',
+  },
+  {
+    window: 'bounds', what: 'what is not flushed yet is dropped for its size', file: `${BROKER}/topic-bounds.ts`,
+    find: 'endOfRun(released, kept, isDropped)', replace: 'endOfRun(released, (void kept, this.#topic.log.end()), isDropped)',
+    test: BOUNDS, name: 'is not dropped for being the oldest of a full topic',
+  },
+  {
+    window: 'bounds', what: 'what is not flushed yet is dropped for its age', file: `${BROKER}/topic-bounds.ts`,
+    find: 'endOfRun(released, kept, isDropped)', replace: 'endOfRun(released, (void kept, this.#topic.log.end()), isDropped)',
+    test: BOUNDS, name: 'is not dropped for its age',
+  },
+  {
+    window: 'bounds', what: 'a read failure leaves what was dropped uncounted', file: `${BROKER}/channel.ts`,
+    find: 'return this.#queue.dropUnread(isDropped, countMax);\n    } finally {\n      this[counter] += before - this.#queue.unread();',
+    replace: 'const dropped = this.#queue.dropUnread(isDropped, countMax);\n      this[counter] += dropped;\n      return dropped;\n    } finally {',
+    test: BOUNDS, name: 'is counted in its channel, and the rest is dropped once it can be read',
+  },
+  {
+    window: 'bounds', what: 'the same for what came back', file: `${BROKER}/channel.ts`,
+    find: 'return this.held.dropReturned(isDropped, countMax);\n    } finally {\n      this[counter] += before - this.#queue.length();',
+    replace: 'const dropped = this.held.dropReturned(isDropped, countMax);\n      this[counter] += dropped;\n      return dropped;\n    } finally {',
+    test: BOUNDS, name: 'is counted among what came back',
+  },
+  {
+    window: 'bounds', what: 'a clock that was behind counts as right', file: `${BROKER}/topic-bounds.ts`,
+    find: 'this.#wallOffsetMs = Math.min(this.#wallOffsetMs, this.#context.turn.wallMs() - nowMs);', replace: '',
+    test: BOUNDS, name: 'is not dropped because the wall clock had been set back, and is set right again',
+  },
+  {
+    window: 'dead', what: 'a message is finished before it is written', file: `${BROKER}/dead-letters.ts`,
+    find: 'this.#batch.records.push(record);', replace: 'this.#leaving.delete(record);\n    this.#journal.letGo(record);',
+    test: DEAD_LETTERS, name: 'keeps it in its channel over a crash',
+  },
+  {
+    window: 'dead', what: 'a message is finished before it is flushed', file: `${BROKER}/turn.ts`,
+    find: 'if (this.#settings.isSynced && commit.topics.size > 0)', replace: 'if (this.#settings.isSynced && commit.topics.size > 99)',
+    test: DEAD_LETTERS, name: 'keeps it in its channel over a power failure while its flush is under way',
+  },
+  {
+    window: 'dead', what: 'a message that was written stays', file: `${BROKER}/dead-letters.ts`,
+    find: '      this.#leaving.delete(record);\n      this.#journal.letGo(record);\n', replace: '',
+    test: DEAD_LETTERS, name: 'lets it go once it is written: a crash does not repeat it',
+  },
+  {
+    window: 'delay', what: 'a clean stop rounds due times down', file: `${BROKER}/export.ts`,
+    find: 'Math.ceil(record.dueMs + this.#wallOffsetMs)', replace: 'Math.round(record.dueMs + this.#wallOffsetMs)',
+    test: 'test/unit/nsqd/broker/restart.test.ts', name: 'makes no delay shorter, not by a fraction of a millisecond',
   },
 ];
 
