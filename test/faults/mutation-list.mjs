@@ -191,6 +191,11 @@ export const MUTATIONS = [
     test: 'test/unit/nsqd/storage/node-file-system.test.ts', name: 'B2: that fails leaves no temporary file',
   },
   {
+    window: 'B2', what: 'temporary files of damage that is set aside are not known', file: `${STORAGE}/data-directory.ts`,
+    find: '|.+\\.diskqueue\\.\\d+\\.dat\\.bad(?:\\.\\d+)?|', replace: '|',
+    test: 'test/unit/nsqd/storage/data-directory.test.ts', name: 'removes what an interrupted replacement and ephemeral topics left, and nothing else',
+  },
+  {
     window: 'B3', what: 'the start needs nsqd.dat to be written', file: `${BROKER}/broker.ts`,
     find: "this.#reportFailure('failed to persist metadata', error);", replace: 'throw error;',
     test: WINDOWS, name: 'B3: does not keep the daemon from starting and delivering',
@@ -229,7 +234,7 @@ export const MUTATIONS = [
   },
   {
     window: 'bounds', what: 'a clock that was behind counts as right', file: `${BROKER}/topic-bounds.ts`,
-    find: 'this.#wallOffsetMs = Math.min(this.#wallOffsetMs, this.#context.turn.wallMs() - nowMs);', replace: '',
+    find: 'this.#wallOffsetMs = Math.min(this.#wallOffsetMs, turn.wallMs() - turn.nowMs());', replace: 'void turn;',
     test: BOUNDS, name: 'is not dropped because the wall clock had been set back, and is set right again',
   },
   {

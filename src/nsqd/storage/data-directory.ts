@@ -15,7 +15,7 @@ import type { SyncDone } from './shared-sync.js';
 const DATA_FILE = /^(.+)\.diskqueue\.(\d{6}|[1-9]\d{6,14})\.dat$/;
 const META_FILE = /^(.+)\.diskqueue\.meta\.dat$/;
 const STATE_FILE = /^(.+)\.nsqd-ts\.state$/;
-const TEMPORARY_FILE = /^(?:nsqd\.dat|.+\.diskqueue\.meta\.dat|.+\.nsqd-ts\.state)\.\d+\.tmp$/;
+const TEMPORARY_FILE = /^(?:nsqd\.dat|.+\.diskqueue\.meta\.dat|.+\.diskqueue\.\d+\.dat\.bad(?:\.\d+)?|.+\.nsqd-ts\.state)\.\d+\.tmp$/;
 
 const PROBE_BYTES = 1024 * 1024;
 

@@ -41,8 +41,8 @@ describe('DataDirectory', () => {
   it('removes what an interrupted replacement and ephemeral topics left, and nothing else', () => {
     const kept = ['e#ephemeral:c.diskqueue.000000.dat', 'nsqd.dat', 'nsqd.dat.5.tmp.txt', 'other.tmp', 't.diskqueue.000000.dat.bad'];
     const { fileSystem } = directoryWith(
-      ...kept, 'nsqd.dat.5.tmp', 't.diskqueue.meta.dat.77.tmp', 't.nsqd-ts.state.1.tmp', 'e#ephemeral.diskqueue.000000.dat',
-      'e#ephemeral.diskqueue.meta.dat',
+      ...kept, 'nsqd.dat.5.tmp', 't.diskqueue.meta.dat.77.tmp', 't.nsqd-ts.state.1.tmp', 't.diskqueue.000000.dat.bad.8.tmp',
+      't.diskqueue.000000.dat.bad.1.9.tmp', 'e#ephemeral.diskqueue.000000.dat', 'e#ephemeral.diskqueue.meta.dat',
     );
     expect(fileSystem.disk.names('/data')).toEqual(kept);
   });
