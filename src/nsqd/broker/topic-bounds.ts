@@ -103,14 +103,17 @@ export class TopicBounds {
     this.#alarm.setFor(this.#context.clock.monotonicMs());
   }
 
+  /** Called when messages are about to get the timestamp of this turn. */
+  timestamping(): void {
+    const { turn } = this.#context;
+    this.#wallOffsetMs = Math.min(this.#wallOffsetMs, turn.wallMs() - turn.nowMs());
+  }
+
   /** Called when messages were added. */
   grown(): void {
     const { maxTopicBytes, maxTopicAgeMs } = this.#options;
     const nowMs = this.#context.turn.nowMs();
-    if (maxTopicAgeMs > 0) {
-      this.#wallOffsetMs = Math.min(this.#wallOffsetMs, this.#context.turn.wallMs() - nowMs);
-      this.#alarm.setNoLaterThan(nowMs + maxTopicAgeMs);
-    }
+    if (maxTopicAgeMs > 0) this.#alarm.setNoLaterThan(nowMs + maxTopicAgeMs);
     if (maxTopicBytes > 0 && this.#publishedBytes() - this.#measuredAt >= this.#slack) this.#look(nowMs);
   }
 

@@ -208,6 +208,7 @@ export class Topic implements TurnTopic, ReadTopic, RememberedTopic, DeadLetterT
     this.#isTouched = true;
     this.#context.turn.touchTopic(this);
     this.#ids.setWallClock(this.#context.turn.wallMs());
+    if (this.bounds !== null) this.bounds.timestamping();
   }
 
   joinTurn(): void {

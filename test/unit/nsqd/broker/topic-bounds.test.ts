@@ -277,7 +277,7 @@ describe('what was dropped before the disk failed', () => {
     const scene = sceneOf({ ...options, maxBytesPerFile: RECORD });
     const client = scene.connect();
     publishEach(scene, 1, 3);
-    scene.broker.findTopic('t')!.checkpoint();
+    scene.broker.findTopic('t')!.checkpoints.take();
     expect(client.deliveries).toHaveLength(3);
     const next = scene.crash({ options: { ...options, maxBytesPerFile: RECORD, maxTopicAgeMs: AGE_MS } });
     const channel = next.channel();
@@ -348,6 +348,21 @@ describe('a message that is too old', () => {
     scene.clock.stepWall(3_600_000);
     scene.advance(AGE_MS / 2 + 200);
     // The first one is old enough, unless by the clock that was set back.
+    const client = scene.connect();
+    scene.endTurn();
+    expect(numbersIn(client.taken())).toContain(2);
+  });
+
+  it('is not dropped because the wall clock was set right while its flush was under way', () => {
+    const scene = sceneOf({ durability: 'fsync', maxTopicAgeMs: AGE_MS });
+    scene.publish([body(1)]);
+    scene.advance(AGE_MS / 2);
+    scene.fileSystem.holdsSyncs = true;
+    scene.clock.stepWall(-3_600_000);
+    scene.publish([body(2)]);
+    scene.clock.stepWall(3_600_000);
+    while (scene.fileSystem.pendingSyncs > 0) scene.fileSystem.completeSyncs();
+    scene.advance(AGE_MS / 2 + 200);
     const client = scene.connect();
     scene.endTurn();
     expect(numbersIn(client.taken())).toContain(2);
