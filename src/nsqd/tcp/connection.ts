@@ -34,7 +34,7 @@ import type { CommandClient, PublishCommand } from './commands/client.js';
 import { execute } from './commands/dispatch.js';
 import { Deadlines } from './deadlines.js';
 import type { DeadlineOwner } from './deadlines.js';
-import { Layers } from './layers.js';
+import { Layers, UpgradeState } from './layers.js';
 import type { Grants, LayersOwner } from './layers.js';
 import { ClientState } from './lifecycle.js';
 import { OutputBuffer } from './output-buffer.js';
@@ -89,10 +89,6 @@ export class Connection implements CommandClient, TurnOutput, CommitWaiter, Laye
   #isInputPaused = false;
   /** The client has ended its side while a command was under way, or before the layers it asked for were there. */
   #hasInputEnded = false;
-  /** From the IDENTIFY that adds layers until they are there: nothing is read, and nothing else is sent. */
-  #isUpgrading = false;
-  /** Layers to add once everything gathered is sent. */
-  #grants: Grants | null = null;
 
   // Writing.
   readonly #output: OutputBuffer;
@@ -200,10 +196,9 @@ export class Connection implements CommandClient, TurnOutput, CommitWaiter, Laye
 
   /** The client will send no more: what arrived is answered, an unfinished command is not. */
   ended(damage: Error | null): void {
-    if (this.#isUpgrading) {
-      if (this.#grants !== null) this.#hasInputEnded = true; // Otherwise the handshake fails, and says so.
-      return;
-    }
+    const { upgrade } = this.#layers;
+    if (upgrade === UpgradeState.awaited) this.#hasInputEnded = true;
+    if (upgrade !== UpgradeState.none) return; // A handshake that is under way fails, and says so.
     if (!this.#reader.isOpen) {
       if (!this.#endsAfterFlush) this.#transport.end();
       return;
@@ -318,8 +313,7 @@ export class Connection implements CommandClient, TurnOutput, CommitWaiter, Laye
   }
 
   upgradeAfterFlush(grants: Grants): void {
-    this.#grants = grants;
-    this.#isUpgrading = true;
+    this.#layers.prepare(grants);
     this.#reader.close();
     this.#transport.pause();
   }
@@ -386,7 +380,7 @@ export class Connection implements CommandClient, TurnOutput, CommitWaiter, Laye
     if (this.#isBlocked) return;
     if (this.#output.length > 0) this.#channel?.touch();
     else if (this.#endsAfterFlush) this.#end();
-    else if (this.#grants !== null) this.#upgrade(this.#grants);
+    else if (this.#layers.upgrade === UpgradeState.awaited) this.#upgrade();
     else this.#channel?.touch();
   }
 
@@ -431,16 +425,13 @@ export class Connection implements CommandClient, TurnOutput, CommitWaiter, Laye
 
   // --- layers ------------------------------------------------------------------------------------------------------------
 
-  #upgrade(grants: Grants): void {
-    this.#grants = null;
-    if (this.#hasInputEnded && grants.tls) return this.upgradeFailed('EOF', true);
+  #upgrade(): void {
+    if (this.#hasInputEnded && this.#layers.isTlsGranted) return this.upgradeFailed('EOF', true);
     this.#deadlines.armReadFor(TLS_HANDSHAKE_MS);
-    this.#layers.add(grants, this);
+    this.#layers.begin(this);
   }
 
   upgraded(transport: Transport, isTaken: boolean): void {
-    if (!this.#isUpgrading) return transport.destroy(); // Too late.
-    this.#isUpgrading = false;
     this.#transport = transport;
     this.#reader.reopen();
     this.#deadlines.disarmRead();
@@ -451,8 +442,7 @@ export class Connection implements CommandClient, TurnOutput, CommitWaiter, Laye
   }
 
   upgradeFailed(reason: string, isAnswerable: boolean): void {
-    if (!this.#isUpgrading) return;
-    this.#isUpgrading = false;
+    this.#layers.abandon();
     const error = identifyFailed(`IDENTIFY failed ${reason}`);
     if (isAnswerable) return this.refuse(error);
     this.#context.logger.error(`[${this.remoteAddress}] - ${error.message}`);
@@ -470,7 +460,7 @@ export class Connection implements CommandClient, TurnOutput, CommitWaiter, Laye
   }
 
   readTimedOut(): void {
-    if (this.#isUpgrading) return this.upgradeFailed('i/o timeout', true);
+    if (this.#layers.upgrade !== UpgradeState.none) return this.upgradeFailed('i/o timeout', true);
     const unfinished = this.#reader.unfinished();
     if (unfinished === null) this.closeAbruptly();
     else this.refuse(unfinished);
@@ -510,7 +500,7 @@ export class Connection implements CommandClient, TurnOutput, CommitWaiter, Laye
     else logger.debug(`TCP: client(${this.remoteAddress}) left without a byte`);
     this.#isClosed = true;
     this.#reader.close();
-    this.#isUpgrading = false;
+    this.#layers.abandon();
     this.auth?.cancel();
     this.#deadlines.cancel();
     this.#output.clear();
@@ -530,19 +520,15 @@ export class Connection implements CommandClient, TurnOutput, CommitWaiter, Laye
   describe(topicFilter: string): ClientDescription {
     return {
       ...this.profile.describe(topicFilter),
+      ...this.#layers.describe(),
       remoteAddress: this.remoteAddress,
       state: this.state,
       inFlightCount: this.inFlightCount,
       messageCount: this.messageCount,
       sampleRate: this.sampleRate,
-      isDeflate: this.#layers.isDeflate,
-      isSnappy: this.#layers.isSnappy,
       isAuthenticated: this.auth?.isAuthorized ?? false,
       authIdentity: this.auth?.identity ?? '',
       authIdentityUrl: this.auth?.identityUrl ?? '',
-      isTls: this.isTls,
-      tlsCipherSuite: this.#layers.tls?.cipherSuite ?? '',
-      tlsVersion: this.#layers.tls?.version ?? '',
     };
   }
 }
