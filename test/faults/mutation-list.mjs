@@ -41,7 +41,7 @@ export const MUTATIONS = [
   },
   {
     window: 'L6', what: 'due times are not written with the publish', file: `${BROKER}/topic-checkpoints.ts`,
-    find: 'this.#changes.push({ deferred: deferredState(this.#topic.log, publish, this.#wallOffsetMs()) });', replace: '',
+    find: 'this.#changes.push({ deferred: deferredState(this.#topic.log, publish, wallOffsetMs(this.#context.clock)) });', replace: '',
     test: WINDOWS, name: 'L6: keeps due times at a topic without channels',
   },
   {

@@ -1,6 +1,7 @@
 // Damaged commands over real sockets: cut anywhere, pipelined, half closed or reset, plain and under each layer. A client that
 // ends its side is always answered to the end and let go; others are not disturbed.
 
+import type { Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
@@ -73,6 +74,15 @@ function endOf(prng: Prng): End {
   return prng.pick(['half close', 'half close', 'reset', 'leave'] as const);
 }
 
+/** What was said is over: the daemon closes after a half close, and must not mind any other end. */
+async function finish(socket: Socket, closed: Promise<unknown>, end: End): Promise<void> {
+  if (end === 'half close') {
+    socket.end();
+    await within(closed, ANSWER_MS, 'the close');
+  } else if (end === 'reset') socket.resetAndDestroy();
+  socket.destroy();
+}
+
 describe('damaged commands', () => {
   beforeAll(async () => {
     target = await FuzzedDaemon.start({ flags: [...TLS_FLAGS, '--log-level=debug'] });
@@ -86,12 +96,7 @@ describe('damaged commands', () => {
       note(bytes);
       const { socket, closed } = await openSocket(target.daemon.tcpPort);
       await sendPieces(socket, pieces(prng, bytes, 12), () => prng.integer(0, 1) === 0);
-      const end = endOf(prng);
-      if (end === 'half close') {
-        socket.end();
-        await within(closed, ANSWER_MS, 'the close');
-      } else if (end === 'reset') socket.resetAndDestroy();
-      socket.destroy();
+      await finish(socket, closed, endOf(prng));
       await checkNowAndThen();
     });
   });
@@ -139,12 +144,7 @@ describe('damaged commands', () => {
       socket.write(joined('  V2', command('IDENTIFY', JSON.stringify({ feature_negotiation: true, [kind]: true }))));
       await within(new Promise((resolve) => socket.once('data', resolve)), ANSWER_MS, 'the answer to IDENTIFY');
       await sendPieces(socket, pieces(prng, bytes, 12), () => prng.integer(0, 1) === 0);
-      const end = endOf(prng);
-      if (end === 'half close') {
-        socket.end();
-        await within(closed, ANSWER_MS, 'the close');
-      } else if (end === 'reset') socket.resetAndDestroy();
-      socket.destroy();
+      await finish(socket, closed, endOf(prng));
       await checkNowAndThen();
     });
   });

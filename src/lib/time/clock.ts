@@ -7,6 +7,11 @@ export interface Clock {
   wallMs(): number;
 }
 
+/** What turns milliseconds of the monotonic clock into those of the wall clock, as the two stand now. */
+export function wallOffsetMs(clock: Clock): number {
+  return clock.wallMs() - clock.monotonicMs();
+}
+
 export const SYSTEM_CLOCK: Clock = {
   monotonicMs: () => performance.now(),
   wallMs: () => Date.now(),

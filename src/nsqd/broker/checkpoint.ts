@@ -1,5 +1,6 @@
 // Builds what is remembered of a topic on disk from what it is in memory (storage/topic-state.ts).
 
+import { wallOffsetMs } from '../../lib/time/clock.js';
 import type { Clock } from '../../lib/time/clock.js';
 import type { Chunk } from '../storage/chunk.js';
 import type { LogPosition } from '../storage/log-reader.js';
@@ -24,7 +25,7 @@ export interface CheckpointedTopic {
 export function topicState(topic: CheckpointedTopic, clock: Clock): TopicState {
   const { log } = topic;
   const { index: end } = log.end();
-  const wallOffsetMs = clock.wallMs() - clock.monotonicMs();
+  const offsetMs = wallOffsetMs(clock);
   const channels = [...topic.channels.values()].filter((channel) => !channel.isEphemeral);
   return {
     run: log.metaFile.run,
@@ -33,8 +34,8 @@ export function topicState(topic: CheckpointedTopic, clock: Clock): TopicState {
     released: log.placeOf(topic.released),
     deferred: topic.deferred
       .filter(({ chunk, index }) => chunk.segment !== null && index < end)
-      .map((each) => deferredState(log, each, wallOffsetMs)),
-    channels: channels.map((channel) => channelState(topic, channel, wallOffsetMs)),
+      .map((each) => deferredState(log, each, offsetMs)),
+    channels: channels.map((channel) => channelState(topic, channel, offsetMs)),
   };
 }
 
@@ -42,21 +43,21 @@ export function topicState(topic: CheckpointedTopic, clock: Clock): TopicState {
 export function topicCheckpoint(
   topic: CheckpointedTopic, changed: readonly Channel[], clock: Clock,
 ): TopicCheckpoint {
-  const wallOffsetMs = clock.wallMs() - clock.monotonicMs();
+  const offsetMs = wallOffsetMs(clock);
   return {
     released: topic.log.placeOf(topic.released),
-    channels: changed.map((channel) => channelCheckpoint(topic, channel, wallOffsetMs)),
+    channels: changed.map((channel) => channelCheckpoint(topic, channel, offsetMs)),
   };
 }
 
-function channelCheckpoint(topic: CheckpointedTopic, channel: Channel, wallOffsetMs: number): ChannelCheckpoint {
+function channelCheckpoint(topic: CheckpointedTopic, channel: Channel, offsetMs: number): ChannelCheckpoint {
   const waiting = channel.held.journal.takeWaiting();
   for (const record of waiting) record.remembered = KNOWN;
   const held = [...channel.held.takeInFlightChanges(), ...waiting];
   return {
     name: channel.name,
     ...placesOfCursors(topic, channel),
-    held: held.map((record) => heldState(topic.log, record, wallOffsetMs)),
+    held: held.map((record) => heldState(topic.log, record, offsetMs)),
     gone: channel.held.journal.takeGone(),
   };
 }
@@ -82,7 +83,7 @@ function takeAll(channel: Channel): HeldRecord[] {
   return held;
 }
 
-function channelState(topic: CheckpointedTopic, channel: Channel, wallOffsetMs: number): ChannelState {
+function channelState(topic: CheckpointedTopic, channel: Channel, offsetMs: number): ChannelState {
   const { topicCursor, ownCursor } = channel;
   const held = takeAll(channel);
   const waiting = new RecordPlaces(held);
@@ -91,7 +92,7 @@ function channelState(topic: CheckpointedTopic, channel: Channel, wallOffsetMs: 
     ...placesOfCursors(topic, channel),
     skips: skipsOf(topicCursor, waiting),
     ownSkips: ownCursor === null ? [] : skipsOf(ownCursor, waiting),
-    held: held.filter(({ chunk }) => chunk.segment !== null).map((record) => heldState(topic.log, record, wallOffsetMs)),
+    held: held.filter(({ chunk }) => chunk.segment !== null).map((record) => heldState(topic.log, record, offsetMs)),
   };
 }
 
@@ -122,16 +123,16 @@ export class RecordPlaces {
   }
 }
 
-/** `wallOffsetMs` is what turns monotonic into wall-clock milliseconds. */
-export function heldState(topicLog: MessageLog, record: HeldRecord, wallOffsetMs: number): HeldState {
+/** `offsetMs`, as of wallOffsetMs, is what turns monotonic into wall-clock milliseconds. */
+export function heldState(topicLog: MessageLog, record: HeldRecord, offsetMs: number): HeldState {
   const queue: QueueOfRecord = record.chunk.owner === topicLog ? 1 : 0;
   const [file, position] = placeIn(record);
-  return [queue, file, position, record.attempts, record.dueMs === 0 ? 0 : Math.ceil(record.dueMs + wallOffsetMs)];
+  return [queue, file, position, record.attempts, record.dueMs === 0 ? 0 : Math.ceil(record.dueMs + offsetMs)];
 }
 
-export function deferredState(log: MessageLog, publish: DeferredPublish, wallOffsetMs: number): DeferredState {
+export function deferredState(log: MessageLog, publish: DeferredPublish, offsetMs: number): DeferredState {
   const [file, position] = log.placeOf(publish);
-  return [file, position, Math.ceil(publish.dueMs + wallOffsetMs)];
+  return [file, position, Math.ceil(publish.dueMs + offsetMs)];
 }
 
 function placeIn({ chunk, position }: Pick<LogPosition, 'position'> & HeldRecord): FilePlace {

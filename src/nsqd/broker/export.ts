@@ -10,6 +10,7 @@
 // The channels' queues are complete and synced before the topic's are cut: a stop that is interrupted leaves messages
 // twice, never not at all.
 
+import { wallOffsetMs } from '../../lib/time/clock.js';
 import type { DataDirectory } from '../storage/data-directory.js';
 import { channelQueueName } from '../storage/data-directory.js';
 import type { Chunk } from '../storage/chunk.js';
@@ -74,8 +75,8 @@ type OwnQueue = Pick<TopicState, 'released' | 'deferred'> & { readonly metaText:
 function keepOwnMessages(topic: Topic, { clock }: BrokerContext): OwnQueue {
   const { log } = topic;
   const released = topic.depth() > 0 ? log.placeOf(topic.released) : log.placeOf({ chunk: null, position: 0 });
-  const wallOffsetMs = clock.wallMs() - clock.monotonicMs();
-  const deferred = topic.deferred.map((each) => deferredState(log, each, wallOffsetMs));
+  const offsetMs = wallOffsetMs(clock);
+  const deferred = topic.deferred.map((each) => deferredState(log, each, offsetMs));
   for (const channel of topic.channels.values()) channel.abandon();
   topic.checkpoints.forgetOldPlaces();
   if (topic.depth() === 0) log.trim();
@@ -85,7 +86,7 @@ function keepOwnMessages(topic: Topic, { clock }: BrokerContext): OwnQueue {
 /** Writes the queue anew, for files that stock nsqd would stumble over: one is missing, or ends with a fragment. */
 function copyOwnMessages(topic: Topic, { clock, directory, options }: BrokerContext): OwnQueue {
   const { log } = topic;
-  const wallOffsetMs = clock.wallMs() - clock.monotonicMs();
+  const offsetMs = wallOffsetMs(clock);
   const writer = new QueueWriter(directory, topic.name, log.files.nextNumber, options.maxBytesPerFile);
   const deferred: DeferredState[] = [];
   let nextDeferred = 0;
@@ -96,7 +97,7 @@ function copyOwnMessages(topic: Topic, { clock, directory, options }: BrokerCont
     const place = writer.append(bytes, start, recordAttempts(bytes, start));
     const publish = topic.deferred[nextDeferred];
     if (publish?.index === index) {
-      deferred.push([...place, Math.ceil(publish.dueMs + wallOffsetMs)]);
+      deferred.push([...place, Math.ceil(publish.dueMs + offsetMs)]);
       nextDeferred += 1;
     }
     position += recordBytes(bytes, start);
@@ -136,7 +137,7 @@ class ChannelExport {
     this.#context = context;
     this.#directory = context.directory;
     this.#own = channel.ownCursor;
-    this.#wallOffsetMs = context.clock.wallMs() - context.clock.monotonicMs();
+    this.#wallOffsetMs = wallOffsetMs(context.clock);
     this.#deferredPlaces = new RecordPlaces(channel.held.deferredRecords());
     const queue = channelQueueName(topic.name, channel.name);
     const firstFile = this.#own?.log.files.nextNumber ?? 0;

@@ -2,6 +2,7 @@
 // Without a usable state every message of the topic's own files goes to every channel: more than once rather than never.
 
 import type { Logger } from '../../lib/log/logger.js';
+import { wallOffsetMs } from '../../lib/time/clock.js';
 import type { Clock } from '../../lib/time/clock.js';
 import type { LogPosition } from '../storage/log-reader.js';
 import type { MessageLog } from '../storage/message-log.js';
@@ -45,14 +46,14 @@ export function findState(log: MessageLog, metaText: string | null, logger: Logg
 
 /** Deferred messages that the topic has not released, in log order. */
 export function restoreDeferred(topic: RestoredTopic, state: RestoredState, clock: Clock): DeferredPublish[] {
-  const monotonicOffsetMs = clock.monotonicMs() - clock.wallMs();
+  const offsetMs = wallOffsetMs(clock);
   const [file, position] = state.released;
   const open = state.deferred.filter((each) => each[0] > file || (each[0] === file && each[1] >= position));
   const records = resolvePlaces(topic.log, open.map((each) => [each[0], each[1]]));
   const deferred = new Map<number, DeferredPublish>();
   records.forEach((record, at) => {
     if (record === null || record.index < topic.released.index) return;
-    deferred.set(record.index, { ...record, dueMs: open[at]![2] + monotonicOffsetMs });
+    deferred.set(record.index, { ...record, dueMs: open[at]![2] - offsetMs });
   });
   return [...deferred.values()].sort((a, b) => a.index - b.index);
 }
@@ -102,7 +103,7 @@ function restoreHeldOf(
   const gone = placesByQueue(state.gone, topicCursor, ownCursor);
   const skips = new Map<LogCursor, Skip[]>([[topicCursor, gaps(topic.log, state.skips)]]);
   if (ownCursor !== null) skips.set(ownCursor, gaps(ownCursor.log, state.ownSkips));
-  const monotonicOffsetMs = clock.monotonicMs() - clock.wallMs();
+  const offsetMs = wallOffsetMs(clock);
   state.held.forEach(([, , , attempts, dueMs], index) => {
     const place = held[index]!;
     if (place === null || place.record.index >= place.cursor.limit.index) return;
@@ -110,7 +111,7 @@ function restoreHeldOf(
     if (place.record.index >= place.cursor.reader.index) skips.get(place.cursor)!.push(skipOver(place.record));
     chunk.hold();
     const record = { chunk, position, attempts, dueMs: 0, turn: 0, isWaiting: true, remembered: OUTDATED };
-    if (dueMs > 0) channel.held.addDeferred({ ...record, dueMs: dueMs + monotonicOffsetMs });
+    if (dueMs > 0) channel.held.addDeferred({ ...record, dueMs: dueMs - offsetMs });
     else channel.held.addReturned(record);
   });
   for (const place of gone) if (place !== null) skips.get(place.cursor)!.push(skipOver(place.record));

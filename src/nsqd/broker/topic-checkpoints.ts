@@ -7,6 +7,7 @@
 // A checkpoint is also when the topic gives up memory and files that nobody needs, since what the side file names must stay
 // where it is. Ephemeral topics are not remembered.
 
+import { wallOffsetMs } from '../../lib/time/clock.js';
 import type { Alarm } from '../../lib/time/alarm-clock.js';
 import { TopicStateFile } from '../storage/topic-state-file.js';
 import type { StateChange } from '../storage/topic-state.js';
@@ -73,18 +74,14 @@ export class TopicCheckpoints {
   /** A message was published with a delay: its due time is to be on disk with it. */
   publishDeferred(publish: DeferredPublish): void {
     if (this.#isOff || publish.chunk.segment === null) return;
-    this.#changes.push({ deferred: deferredState(this.#topic.log, publish, this.#wallOffsetMs()) });
+    this.#changes.push({ deferred: deferredState(this.#topic.log, publish, wallOffsetMs(this.#context.clock)) });
   }
 
   /** A channel deferred a message: its due time is to be on disk with this turn's commit. */
   messageDeferred(channel: Channel, record: HeldRecord): void {
     if (this.#isOff || channel.isEphemeral || record.chunk.segment === null) return;
-    this.#changes.push({ channel: channel.name, held: heldState(this.#topic.log, record, this.#wallOffsetMs()) });
+    this.#changes.push({ channel: channel.name, held: heldState(this.#topic.log, record, wallOffsetMs(this.#context.clock)) });
     this.#topic.joinTurn();
-  }
-
-  #wallOffsetMs(): number {
-    return this.#context.clock.wallMs() - this.#context.clock.monotonicMs();
   }
 
   // --- with the turn ---------------------------------------------------------------------------------------------------

@@ -18,9 +18,14 @@ export class BufferPool {
     return Buffer.allocUnsafeSlow(bytes);
   }
 
-  /** Room for something that grows: twice what is needed, once no size fits. */
-  acquireToGrow(bytes: number): Buffer {
-    return this.acquire(bytes > POOLED_BYTES_MAX ? bytes * 2 : bytes);
+  /** A buffer of at least `bytes` in place of another, of which it has the first `length`; more, once no size fits. */
+  grow(before: Buffer | null, length: number, bytes: number): Buffer {
+    const after = this.acquire(bytes > POOLED_BYTES_MAX ? bytes * 2 : bytes);
+    if (before !== null) {
+      after.set(before.subarray(0, length));
+      this.release(before);
+    }
+    return after;
   }
 
   /** The buffer must not be used any more. */

@@ -20,7 +20,7 @@ export class InputBuffer {
   append(source: Uint8Array, start: number): void {
     const count = source.length - start;
     const needed = this.length + count;
-    if (this.#bytes === null || needed > this.#bytes.length) this.#grow(needed);
+    if (this.#bytes === null || needed > this.#bytes.length) this.#bytes = this.#pool.grow(this.#bytes, this.length, needed);
     this.#bytes!.set(start === 0 ? source : source.subarray(start), this.length);
     this.length = needed;
   }
@@ -40,15 +40,5 @@ export class InputBuffer {
   clear(): void {
     this.#bytes = null;
     this.length = 0;
-  }
-
-  #grow(needed: number): void {
-    const before = this.#bytes;
-    const bytes = this.#pool.acquireToGrow(needed);
-    if (before !== null) {
-      bytes.set(before.subarray(0, this.length));
-      this.#pool.release(before);
-    }
-    this.#bytes = bytes;
   }
 }

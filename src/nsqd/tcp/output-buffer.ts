@@ -111,18 +111,8 @@ export class OutputBuffer {
   #reserve(count: number): number {
     const at = this.length;
     const needed = at + count;
-    if (this.#bytes === null || needed > this.#bytes.length) this.#grow(needed);
+    if (this.#bytes === null || needed > this.#bytes.length) this.#bytes = this.#pool.grow(this.#bytes, this.length, needed);
     this.length = needed;
     return at;
-  }
-
-  #grow(needed: number): void {
-    const before = this.#bytes;
-    const bytes = this.#pool.acquireToGrow(needed);
-    if (before !== null) {
-      bytes.set(before.subarray(0, this.length));
-      this.#pool.release(before);
-    }
-    this.#bytes = bytes;
   }
 }
