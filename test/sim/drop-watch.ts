@@ -42,13 +42,20 @@ export class DropWatch {
 
   /** Takes what was dropped out of the model. Throws Violation when it should not have been. */
   note(broker: Broker): void {
+    this.noteTopics(broker);
     for (const [topic, model] of this.#bounded(broker)) {
-      const fromTopic = this.#newOf(topic.bounds!);
-      if (fromTopic > 0 && !model.isEphemeral) this.#noteTopic(topic, model, fromTopic);
       for (const [channel, channelModel] of channelsOf(topic, model)) {
         const count = this.#newOf(channel);
         if (count > 0) this.#noteChannel(model, channel, channelModel, count);
       }
+    }
+  }
+
+  /** The same of what no channel has had: a start may drop it before consumers come back and bring their channels. */
+  noteTopics(broker: Broker): void {
+    for (const [topic, model] of this.#bounded(broker)) {
+      const count = this.#newOf(topic.bounds!);
+      if (count > 0 && !model.isEphemeral) this.#noteTopic(topic, model, count);
     }
   }
 

@@ -677,6 +677,7 @@ class Simulation {
       this.#oracle.crashed(this.#conditions.options.durability !== 'memory', false);
     }
     this.#undisturbed(() => {
+      this.#drops.noteTopics(this.#broker);
       reconcile(this.#broker, this.#oracle);
       this.#endTurn();
     });
