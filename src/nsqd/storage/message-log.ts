@@ -188,9 +188,12 @@ export class MessageLog implements ChunkOwner {
 
   #takeBack(): void {
     const { tail, last, length, count, tailIndex } = this.#mark;
-    for (let chunk = this.#firstUncommitted; chunk !== null; chunk = chunk.next) this.#dropUncommitted(chunk);
+    for (let chunk = this.#firstUncommitted; chunk !== null; chunk = chunk.next) {
+      // Then everything before it is written. One that is done because it was consumed has others behind it yet.
+      if (chunk === this.#firstUnwritten) this.#firstUnwritten = last;
+      this.#dropUncommitted(chunk);
+    }
     this.#firstUncommitted = null;
-    if (this.#firstUnwritten?.isDone === true) this.#firstUnwritten = last;
     this.#last = last;
     if (last !== null) last.next = null;
     this.tail = tail;
