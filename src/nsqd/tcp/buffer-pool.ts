@@ -1,8 +1,11 @@
-// Buffers for what is on its way in or out of connections, in three sizes: an idle connection holds none.
+// Buffers for what is on its way in or out of connections, in a few sizes: an idle connection holds none. The largest takes a
+// message of the default `--max-msg-size` behind a full turn's output. A fresh buffer of such a size for each of them would keep the
+// garbage collector busy, which takes half of a second core then.
 
-const SIZES = [1024, 16 * 1024, 256 * 1024] as const;
+const KIB = 1024;
+const SIZES = [KIB, 16 * KIB, 256 * KIB, 512 * KIB, 2048 * KIB] as const;
 /** Buffers of each size kept for reuse. */
-const POOLED_PER_SIZE_MAX = [256, 64, 16] as const;
+const POOLED_PER_SIZE_MAX = [256, 64, 16, 4, 4] as const;
 /** Larger buffers are made for their use, and not kept. */
 const POOLED_BYTES_MAX = SIZES[SIZES.length - 1]!;
 
